@@ -1,0 +1,1 @@
+//! Catzilla's C interface.
