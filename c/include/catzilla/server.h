@@ -1,0 +1,157 @@
+/* An HTTP/1.1 server: its options, routes and life cycle. Layer: server. */
+#ifndef CATZILLA_SERVER_H
+#define CATZILLA_SERVER_H
+#include <catzilla/response.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Opaque; lives in the general class, its routes in the static class. Any number of servers may
+ * exist in a process, in turn and at once; they share nothing.
+ */
+typedef struct catzilla_server catzilla_server_t;
+
+/* How grave a log line is. */
+typedef enum catzilla_log_level {
+    CATZILLA_LOG_ERROR = 0,
+    CATZILLA_LOG_WARNING = 1,
+    CATZILLA_LOG_INFO = 2,
+    CATZILLA_LOG_DEBUG = 3
+} catzilla_log_level_t;
+
+/* Takes one line without its end; called in the thread of the server's loop. */
+typedef void (*catzilla_server_log_fn)(int level, const char *message, void *user_data);
+
+/*
+ * Start from the initialiser. Fields are only ever added at the end. A limit or timeout of 0
+ * means none.
+ */
+typedef struct catzilla_server_options {
+    size_t size;                /* as the caller compiled it; absent fields take defaults */
+    const char *host;           /* a numeric IPv4 or IPv6 address */
+    uint16_t port;              /* 0: the system chooses, catzilla_server_port() tells */
+    int backlog;                /* connections that wait for accept */
+    size_t max_target_bytes;    /* request target; past it 414 */
+    size_t max_header_bytes;    /* request line and header section; past it 431 */
+    uint32_t max_headers;       /* fields of the header section; past it 431 */
+    uint32_t max_connections;   /* open at once; the rest waits in the backlog */
+    size_t max_body_bytes;      /* body after chunked decoding; past it 413 */
+    uint32_t header_timeout_ms; /* from the first byte of a request to the end of its head: 408 */
+    uint32_t body_timeout_ms;   /* from the end of the head to the end of the body: 408 */
+    uint32_t idle_timeout_ms;   /* between requests; the connection is closed */
+    uint32_t write_timeout_ms;  /* without a byte taken by the peer; the connection is closed */
+    catzilla_server_log_fn log; /* NULL: nothing is logged */
+    void *log_data;             /* handed to `log` */
+} catzilla_server_options_t;
+
+#define CATZILLA_SERVER_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
+            10000, 30000, 60000, 30000, NULL, NULL                                                 \
+    }
+
+/**
+ * Creates a server that does not listen yet. NULL options mean the defaults.
+ * Memory:  copies the options, the host included, into the general class.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_INVALID for options that contradict themselves or are newer than the
+ *          library; CATZILLA_ERR_NOMEM; CATZILLA_ERR_SYSTEM where no loop can be made.
+ */
+CATZILLA_API int catzilla_server_create(const catzilla_server_options_t *options,
+                                        catzilla_server_t **out);
+
+/**
+ * Answers `method` on `pattern` with `handler`. Patterns are those of router.h, such as
+ * "/users/{id}" and "/files/{path*}". GET answers HEAD too.
+ * Memory:  copies method and pattern into the static class; borrows `user_data` until destroy.
+ * Threads: one at a time, before the server runs.
+ * Errors:  CATZILLA_ERR_PATTERN; CATZILLA_ERR_CONFLICT where the same method and pattern shape
+ *          exist (the log names both patterns); CATZILLA_ERR_INVALID for a method that is no
+ *          method of HTTP; CATZILLA_ERR_STATE once the server runs; CATZILLA_ERR_NOMEM.
+ */
+CATZILLA_API int catzilla_server_route(catzilla_server_t *server, const char *method,
+                                       const char *pattern, catzilla_handler_t handler,
+                                       void *user_data);
+
+/**
+ * Binds and listens. Connections wait in the backlog until the server runs.
+ * Threads: one at a time.
+ * Errors:  CATZILLA_ERR_ADDRESS_IN_USE, CATZILLA_ERR_ADDRESS for a host that is not numeric or
+ *          not this machine's, CATZILLA_ERR_ACCESS, CATZILLA_ERR_STATE when it listens already,
+ *          CATZILLA_ERR_SYSTEM; the server may listen again after each of them.
+ */
+CATZILLA_API int catzilla_server_listen(catzilla_server_t *server);
+
+/**
+ * Writes the port that is really bound to `out`.
+ * Threads: any, once catzilla_server_listen() has returned.
+ * Errors:  CATZILLA_ERR_STATE before; `out` is 0 then.
+ */
+CATZILLA_API int catzilla_server_port(const catzilla_server_t *server, uint16_t *out);
+
+/**
+ * Serves in the caller's thread until catzilla_server_stop(); listens first if need be. When it
+ * returns every connection is closed and the port is free. A server runs once.
+ * Threads: one.
+ * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run.
+ */
+CATZILLA_API int catzilla_server_run(catzilla_server_t *server);
+
+/**
+ * Makes catzilla_server_run() return soon, also a call yet to come. Idempotent. Open connections
+ * are closed, replies under way are cut off.
+ * Threads: any; async-signal-safe.
+ * Errors:  none known; 0.
+ */
+CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
+
+/**
+ * Releases the server. NULL is a no-op.
+ * Memory:  everything the server holds; never calls catzilla_memory_cleanup(), since other
+ *          servers may live in the process.
+ * Threads: one, after catzilla_server_run() has returned or when it never ran.
+ */
+CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
+
+/**
+ * Calls `callback` in the server's loop when the process gets signal `signum`. NULL as callback
+ * stops the server. The handler of the signal is process-wide: of several servers that watch the
+ * same signal each gets its call.
+ * Memory:  borrows `user_data` until destroy.
+ * Threads: one at a time, before the server runs or from its callbacks.
+ * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_NOMEM,
+ *          CATZILLA_ERR_SYSTEM.
+ */
+CATZILLA_API int catzilla_server_watch_signal(catzilla_server_t *server, int signum,
+                                              void (*callback)(catzilla_server_t *server,
+                                                               int signum, void *user_data),
+                                              void *user_data);
+
+/**
+ * Makes libuv take all its memory from the general class. This is process-wide, so only a
+ * program that owns its process asks for it, before anything in it has used libuv.
+ * Threads: one, before any other thread uses libuv.
+ * Errors:  CATZILLA_ERR_STATE once a server exists or existed; CATZILLA_ERR_SYSTEM where libuv
+ *          refuses.
+ */
+CATZILLA_API int catzilla_server_use_class_memory(void);
+
+/**
+ * The version of the libuv in use, such as "1.44.2".
+ * Threads: any.
+ */
+CATZILLA_API const char *catzilla_server_libuv_version(void);
+
+/**
+ * The version of the llhttp built in, such as "9.2.1".
+ * Threads: any.
+ */
+CATZILLA_API const char *catzilla_server_llhttp_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
