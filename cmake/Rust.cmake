@@ -1,0 +1,102 @@
+# The Rust side: imports the one staticlib through Corrosion and makes the memory library of it.
+include(Seal)
+
+set(catzilla_cargo_features "")
+if(CATZILLA_JEMALLOC)
+  list(APPEND catzilla_cargo_features jemalloc)
+endif()
+if(CATZILLA_TEST_HOOKS)
+  list(APPEND catzilla_cargo_features test-hooks)
+endif()
+
+corrosion_import_crate(
+  MANIFEST_PATH "${PROJECT_SOURCE_DIR}/rust/ffi/Cargo.toml"
+  CRATES catzilla-ffi
+  CRATE_TYPES staticlib
+  LOCKED
+  NO_USES_TERMINAL
+  NO_DEFAULT_FEATURES
+  FEATURES ${catzilla_cargo_features}
+  PROFILE $<IF:$<CONFIG:Debug>,dev,release>)
+
+# jemalloc takes a minute to build, so all builds with one C compiler share cargo's intermediate files.
+# Its configure script refuses a path with a space. Other projects keep theirs to themselves.
+set(catzilla_cargo_build_dir "${PROJECT_SOURCE_DIR}/build/cargo-${CMAKE_C_COMPILER_ID}")
+if(DEFINED ENV{CATZILLA_CARGO_BUILD_DIR})
+  set(catzilla_cargo_build_dir "$ENV{CATZILLA_CARGO_BUILD_DIR}")
+elseif(NOT PROJECT_IS_TOP_LEVEL)
+  set(catzilla_cargo_build_dir "")
+endif()
+if("${catzilla_cargo_build_dir}${CMAKE_BINARY_DIR}" MATCHES "[ \t]")
+  string(SHA256 catzilla_path_hash "${PROJECT_SOURCE_DIR}")
+  string(SUBSTRING "${catzilla_path_hash}" 0 12 catzilla_path_hash)
+  set(catzilla_cache_root "$ENV{XDG_CACHE_HOME}")
+  if(NOT catzilla_cache_root)
+    set(catzilla_cache_root "$ENV{HOME}/.cache")
+  endif()
+  set(catzilla_cargo_build_dir
+      "${catzilla_cache_root}/catzilla/${catzilla_path_hash}-${CMAKE_C_COMPILER_ID}")
+endif()
+set(CATZILLA_CARGO_BUILD_DIR "${catzilla_cargo_build_dir}"
+    CACHE PATH "Where cargo keeps intermediate files; without a space, shared by builds")
+
+# The empty MAKEFLAGS frees jemalloc's build from a jobserver that make does not pass on.
+set(catzilla_cargo_env "MAKEFLAGS=")
+if(CATZILLA_CARGO_BUILD_DIR)
+  list(APPEND catzilla_cargo_env "CARGO_BUILD_BUILD_DIR=${CATZILLA_CARGO_BUILD_DIR}")
+endif()
+corrosion_set_env_vars(catzilla_ffi ${catzilla_cargo_env})
+
+# What Rust's standard library and jemalloc want of the system.
+get_target_property(catzilla_native_libraries catzilla_ffi-static INTERFACE_LINK_LIBRARIES)
+
+if(CATZILLA_SANITIZE STREQUAL "thread")
+  corrosion_set_cargo_flags(catzilla_ffi -Zbuild-std=std,panic_abort)
+  corrosion_add_target_rustflags(catzilla_ffi -Zsanitizer=thread)
+  add_library(catzilla_tsan_memory OBJECT "${CMAKE_CURRENT_LIST_DIR}/tsan_memory.c")
+  target_compile_options(catzilla_tsan_memory PRIVATE -fno-builtin)
+  target_link_libraries(catzilla_tsan_memory PRIVATE catzilla_sanitizers)
+  set_target_properties(catzilla_tsan_memory PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  set(catzilla_rust_parts "$<TARGET_OBJECTS:catzilla_tsan_memory>")
+endif()
+
+# Makes TARGET the library of all Rust: an INTERFACE over the sealed archive, or a shared library.
+# Sets catzilla_memory_scope to the keyword that its usage requirements take.
+function(catzilla_add_memory_library target)
+  set(archive "${PROJECT_BINARY_DIR}/libcatzilla-memory.a")
+  if(BUILD_SHARED_LIBS)
+    string(REPLACE ".a" "-objects.a" archive "${archive}")
+  endif()
+  catzilla_seal_commands(
+    commands "${archive}" ARCHIVES "$<TARGET_FILE:catzilla_ffi-static>" PARTS
+    ${catzilla_rust_parts})
+  add_custom_command(
+    OUTPUT "${archive}" ${commands}
+    DEPENDS cargo-build_catzilla_ffi "$<TARGET_FILE:catzilla_ffi-static>" ${catzilla_rust_parts}
+    COMMENT "Sealing the Rust archive"
+    COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(${target}_sealed DEPENDS "${archive}")
+
+  add_library(${target}_archive STATIC IMPORTED GLOBAL)
+  add_dependencies(${target}_archive ${target}_sealed)
+  set_target_properties(
+    ${target}_archive PROPERTIES IMPORTED_LOCATION "${archive}" INTERFACE_LINK_LIBRARIES
+                                                                "${catzilla_native_libraries}")
+  if(BUILD_SHARED_LIBS)
+    file(WRITE "${PROJECT_BINARY_DIR}/empty.c" "")
+    add_library(${target} SHARED "${PROJECT_BINARY_DIR}/empty.c")
+    target_link_libraries(
+      ${target} PRIVATE $<BUILD_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,${target}_archive>>
+                        $<BUILD_INTERFACE:catzilla_sanitizers>)
+    set(catzilla_memory_scope PUBLIC PARENT_SCOPE)
+  else()
+    add_library(${target} INTERFACE)
+    target_link_libraries(
+      ${target}
+      INTERFACE
+        $<BUILD_INTERFACE:${target}_archive>
+        "$<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libcatzilla-memory.a>"
+        "$<INSTALL_INTERFACE:${catzilla_native_libraries}>")
+    set(catzilla_memory_scope INTERFACE PARENT_SCOPE)
+  endif()
+endfunction()

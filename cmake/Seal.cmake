@@ -1,0 +1,29 @@
+# Sealing an archive: its objects become one, in which only the public functions stay global. Users may
+# then link Rust archives of their own beside ours (each brings Rust's standard library, and two with
+# global symbols clash), and nothing of ours can meet a name of theirs.
+
+# Sets OUT to the commands that turn ARCHIVES, whole, and PARTS, as far as they are needed, into RESULT.
+function(catzilla_seal_commands out result)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ARCHIVES;PARTS")
+  set(object "${result}.o")
+  set(${out}
+      COMMAND "${CMAKE_LINKER}" -r --force-group-allocation -o "${object}"
+              --whole-archive ${arg_ARCHIVES} --no-whole-archive ${arg_PARTS}
+      COMMAND "${CMAKE_OBJCOPY}" --remove-section=.llvmbc --remove-section=.llvmcmd --wildcard
+              "--keep-global-symbol=catzilla_*" "${object}"
+      COMMAND "${CMAKE_COMMAND}" -E rm -f "${result}"
+      COMMAND "${CMAKE_AR}" rcs "${result}" "${object}"
+      COMMAND "${CMAKE_COMMAND}" -E rm -f "${object}"
+      PARENT_SCOPE)
+endfunction()
+
+# Seals the static library TARGET as the last step of its build, with what it is made of.
+function(catzilla_seal_library target)
+  if(BUILD_SHARED_LIBS)
+    return()
+  endif()
+  catzilla_seal_commands(
+    commands "$<TARGET_FILE:${target}>" ARCHIVES "$<TARGET_FILE:${target}>"
+    PARTS ${catzilla_sealed_archives})
+  add_custom_command(TARGET ${target} POST_BUILD ${commands} VERBATIM)
+endfunction()
