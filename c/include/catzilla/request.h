@@ -100,7 +100,7 @@ CATZILLA_API catzilla_slice_t catzilla_request_peer(const catzilla_request_t *re
  * Threads: the request's loop.
  * Errors:  NULL when memory is exhausted.
  */
-CATZILLA_API void *catzilla_request_alloc(catzilla_request_t *request, size_t size);
+CATZILLA_API void *catzilla_request_scratch(catzilla_request_t *request, size_t size);
 
 #ifdef __cplusplus
 }

@@ -10,11 +10,11 @@ extern "C" {
 
 /*
  * Opaque; lives in the static class. A pattern is a path of segments: text, "{name}" for any one
- * segment that is not empty, "{name:type}" for one of a type (int, uint, hex, alpha, alnum, slug,
- * uuid), and as the last one "{name*}" for all that is left, also nothing. Where several match,
- * text wins over a typed parameter, that over a plain one, that over a rest, segment by segment
- * from the left and in whatever order they were added; typed ones are tried in the order above.
- * The cost of a lookup grows with the path's length, not with the number of routes.
+ * segment that is not empty, "{name:type}" for one of a type (uuid, uint, int, hex, alpha,
+ * alnum, slug), and as the last one "{name*}" for all that is left, also nothing. Where several
+ * match, text wins over a typed parameter, that over a plain one, that over a rest, segment by
+ * segment from the left and in whatever order they were added; typed ones are tried in the order
+ * above. The cost of a lookup grows with the path's length, not with the number of routes.
  */
 typedef struct catzilla_router catzilla_router_t;
 

@@ -25,9 +25,23 @@ typedef enum catzilla_log_level {
 /* Takes one line without its end; called in the thread of the server's loop. */
 typedef void (*catzilla_server_log_fn)(int level, const char *message, void *user_data);
 
+/* One finished reply, for an access log. Fields are only ever added at the end. */
+typedef struct catzilla_access {
+    size_t size;             /* of this struct, as the library was compiled */
+    catzilla_slice_t peer;   /* as catzilla_request_peer() */
+    catzilla_slice_t method; /* empty when the request could not be parsed, like `target` */
+    catzilla_slice_t target;
+    int status;
+    uint64_t body_bytes;  /* of the reply */
+    uint64_t duration_ns; /* from the request's first byte to the reply's completion */
+} catzilla_access_t;
+
+/* Called once for each reply, in the thread of the server's loop; slices end with the call. */
+typedef void (*catzilla_access_fn)(const catzilla_access_t *access, void *user_data);
+
 /*
- * Start from the initialiser. Fields are only ever added at the end. A limit or timeout of 0
- * means none.
+ * Start from the initialiser. Fields are only ever added at the end. A limit of 0 takes the
+ * default, a timeout of 0 means none.
  */
 typedef struct catzilla_server_options {
     size_t size;                /* as the caller compiled it; absent fields take defaults */
@@ -45,12 +59,14 @@ typedef struct catzilla_server_options {
     uint32_t write_timeout_ms;  /* without a byte taken by the peer; the connection is closed */
     catzilla_server_log_fn log; /* NULL: nothing is logged */
     void *log_data;             /* handed to `log` */
+    catzilla_access_fn access;  /* NULL: no access log */
+    void *access_data;          /* handed to `access` */
 } catzilla_server_options_t;
 
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
-            10000, 30000, 60000, 30000, NULL, NULL                                                 \
+            10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL                                     \
     }
 
 /**
