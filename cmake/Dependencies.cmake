@@ -66,7 +66,6 @@ function(catzilla_link_dependencies target)
       ${target} PRIVATE $<BUILD_INTERFACE:catzilla_llhttp> $<BUILD_INTERFACE:catzilla_libuv>
                         $<BUILD_INTERFACE:catzilla_sanitizers>)
   elseif(Libuv_FOUND)
-    target_link_libraries(
-      ${target} PRIVATE $<BUILD_INTERFACE:catzilla_libuv> $<INSTALL_INTERFACE:Libuv::Libuv>)
+    target_link_libraries(${target} PRIVATE Libuv::Libuv)
   endif()
 endfunction()

@@ -1,5 +1,6 @@
 # The Rust side: imports the one staticlib through Corrosion and makes the memory library of it.
 include(Seal)
+include(Shared)
 
 set(catzilla_cargo_features "")
 if(CATZILLA_JEMALLOC)
@@ -60,43 +61,53 @@ if(CATZILLA_SANITIZE STREQUAL "thread")
   set(catzilla_rust_parts "$<TARGET_OBJECTS:catzilla_tsan_memory>")
 endif()
 
-# Makes TARGET the library of all Rust: an INTERFACE over the sealed archive, or a shared library.
+# Makes TARGET the library of all Rust: a shared library, or an INTERFACE over a sealed archive.
 # Sets catzilla_memory_scope to the keyword that its usage requirements take.
 function(catzilla_add_memory_library target)
-  set(archive "${PROJECT_BINARY_DIR}/libcatzilla-memory.a")
+  # Debug info, most of it jemalloc's, is nine tenths of the archive. A shared library splits its own
+  # off; sanitizers want it for their reports.
+  set(sealed "${PROJECT_BINARY_DIR}/libcatzilla-memory.a")
+  set(strip "$<$<NOT:$<CONFIG:Debug>>:--strip-debug>")
   if(BUILD_SHARED_LIBS)
-    string(REPLACE ".a" "-objects.a" archive "${archive}")
+    set(sealed "${PROJECT_BINARY_DIR}/libcatzilla-memory.o")
+    set(strip "")
+  elseif(CATZILLA_SANITIZE)
+    set(strip "")
   endif()
   catzilla_seal_commands(
-    commands "${archive}" ARCHIVES "$<TARGET_FILE:catzilla_ffi-static>" PARTS
-    ${catzilla_rust_parts})
+    commands "${sealed}"
+    ARCHIVES "$<TARGET_FILE:catzilla_ffi-static>"
+    PARTS ${catzilla_rust_parts}
+    OBJCOPY ${strip})
   add_custom_command(
-    OUTPUT "${archive}" ${commands}
+    OUTPUT "${sealed}" ${commands}
     DEPENDS cargo-build_catzilla_ffi "$<TARGET_FILE:catzilla_ffi-static>" ${catzilla_rust_parts}
     COMMENT "Sealing the Rust archive"
     COMMAND_EXPAND_LISTS VERBATIM)
-  add_custom_target(${target}_sealed DEPENDS "${archive}")
 
+  if(BUILD_SHARED_LIBS)
+    add_library(${target} SHARED "${sealed}")
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME catzilla-memory)
+    target_link_libraries(${target} PRIVATE ${catzilla_native_libraries}
+                                            $<BUILD_INTERFACE:catzilla_sanitizers>)
+    # jemalloc's background threads and thread-local destructors outlive a dlclose.
+    target_link_options(${target} PRIVATE LINKER:-z,nodelete)
+    catzilla_finish_shared(${target})
+    set(catzilla_memory_scope PUBLIC PARENT_SCOPE)
+    return()
+  endif()
+
+  add_custom_target(${target}_sealed ALL DEPENDS "${sealed}")
   add_library(${target}_archive STATIC IMPORTED GLOBAL)
   add_dependencies(${target}_archive ${target}_sealed)
   set_target_properties(
-    ${target}_archive PROPERTIES IMPORTED_LOCATION "${archive}" INTERFACE_LINK_LIBRARIES
-                                                                "${catzilla_native_libraries}")
-  if(BUILD_SHARED_LIBS)
-    file(WRITE "${PROJECT_BINARY_DIR}/empty.c" "")
-    add_library(${target} SHARED "${PROJECT_BINARY_DIR}/empty.c")
-    target_link_libraries(
-      ${target} PRIVATE $<BUILD_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,${target}_archive>>
-                        $<BUILD_INTERFACE:catzilla_sanitizers>)
-    set(catzilla_memory_scope PUBLIC PARENT_SCOPE)
-  else()
-    add_library(${target} INTERFACE)
-    target_link_libraries(
-      ${target}
-      INTERFACE
-        $<BUILD_INTERFACE:${target}_archive>
-        "$<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libcatzilla-memory.a>"
-        "$<INSTALL_INTERFACE:${catzilla_native_libraries}>")
-    set(catzilla_memory_scope INTERFACE PARENT_SCOPE)
-  endif()
+    ${target}_archive PROPERTIES IMPORTED_LOCATION "${sealed}" INTERFACE_LINK_LIBRARIES
+                                                               "${catzilla_native_libraries}")
+  add_library(${target} INTERFACE)
+  target_link_libraries(
+    ${target}
+    INTERFACE "$<BUILD_INTERFACE:${target}_archive>"
+              "$<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libcatzilla-memory.a>"
+              "$<INSTALL_INTERFACE:${catzilla_native_libraries}>")
+  set(catzilla_memory_scope INTERFACE PARENT_SCOPE)
 endfunction()

@@ -2,28 +2,33 @@
 # then link Rust archives of their own beside ours (each brings Rust's standard library, and two with
 # global symbols clash), and nothing of ours can meet a name of theirs.
 
-# Sets OUT to the commands that turn ARCHIVES, whole, and PARTS, as far as they are needed, into RESULT.
+# Sets OUT to the commands that make RESULT, an archive or an object by its name, of ARCHIVES, whole,
+# and of PARTS as far as they are needed. OBJCOPY takes further flags. Wants COMMAND_EXPAND_LISTS.
 function(catzilla_seal_commands out result)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ARCHIVES;PARTS")
-  set(object "${result}.o")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ARCHIVES;PARTS;OBJCOPY")
+  string(REGEX REPLACE "\\.a$" ".o" object "${result}")
+  if("${object}" STREQUAL "${result}")
+    set(archive_commands "")
+  else()
+    set(archive_commands
+        COMMAND "${CMAKE_COMMAND}" -E rm -f "${result}"
+        COMMAND "${CMAKE_AR}" rcs "${result}" "${object}"
+        COMMAND "${CMAKE_COMMAND}" -E rm "${object}")
+  endif()
   set(${out}
       COMMAND "${CMAKE_LINKER}" -r --force-group-allocation -o "${object}"
               --whole-archive ${arg_ARCHIVES} --no-whole-archive ${arg_PARTS}
       COMMAND "${CMAKE_OBJCOPY}" --remove-section=.llvmbc --remove-section=.llvmcmd --wildcard
-              "--keep-global-symbol=catzilla_*" "${object}"
-      COMMAND "${CMAKE_COMMAND}" -E rm -f "${result}"
-      COMMAND "${CMAKE_AR}" rcs "${result}" "${object}"
-      COMMAND "${CMAKE_COMMAND}" -E rm -f "${object}"
+              "--keep-global-symbol=catzilla_*" ${arg_OBJCOPY} "${object}"
+      ${archive_commands}
       PARENT_SCOPE)
 endfunction()
 
 # Seals the static library TARGET as the last step of its build, with what it is made of.
 function(catzilla_seal_library target)
-  if(BUILD_SHARED_LIBS)
-    return()
-  endif()
   catzilla_seal_commands(
-    commands "$<TARGET_FILE:${target}>" ARCHIVES "$<TARGET_FILE:${target}>"
+    commands "${PROJECT_BINARY_DIR}/lib${target}.a"
+    ARCHIVES "$<TARGET_FILE:${target}>"
     PARTS ${catzilla_sealed_archives})
-  add_custom_command(TARGET ${target} POST_BUILD ${commands} VERBATIM)
+  add_custom_command(TARGET ${target} POST_BUILD ${commands} COMMAND_EXPAND_LISTS VERBATIM)
 endfunction()
