@@ -1,5 +1,5 @@
-/* Functions that instrumented Rust calls and that the ThreadSanitizer runtimes of gcc 12 and clang 14
- * lack. The runtime intercepts the plain functions, so the accesses are still seen. */
+/* What instrumented Rust calls and the ThreadSanitizer runtimes of gcc 12 and clang 14 lack. They
+ * intercept the plain functions, so the accesses are still seen. */
 #include <stddef.h>
 #include <string.h>
 
