@@ -1,1 +1,17 @@
-//! Catzilla's C interface.
+//! Catzilla's C interface: thin functions over the crates that do the work.
+//!
+//! Doc comments here are the comments of `catzilla/memory.h`, which cbindgen makes of this crate.
+
+// The comments are C's, whose names take no backticks.
+#![allow(clippy::doc_markdown)]
+
+mod block;
+mod debug;
+mod guard;
+mod layout;
+mod lifecycle;
+mod python;
+mod statistics;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
+pub mod types;

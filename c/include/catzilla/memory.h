@@ -1,0 +1,795 @@
+/* Memory by lifetime class. Made by cbindgen from rust/ffi; edit that, then build memory-header. */
+#ifndef CATZILLA_MEMORY_H
+#define CATZILLA_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef CATZILLA_API
+#if defined(_WIN32)
+#define CATZILLA_API
+#else
+#define CATZILLA_API __attribute__((visibility("default")))
+#endif
+#endif
+
+
+/**
+ * Another choice is already in force.
+ */
+#define CATZILLA_ERR_STATE -1
+
+/**
+ * Not built in, or this jemalloc cannot.
+ */
+#define CATZILLA_ERR_UNSUPPORTED -2
+
+/**
+ * Out of memory or address space.
+ */
+#define CATZILLA_ERR_NOMEM -3
+
+/**
+ * An argument is out of range.
+ */
+#define CATZILLA_ERR_INVALID -4
+
+/**
+ * A memory budget or limit would be exceeded.
+ */
+#define CATZILLA_ERR_BUDGET -5
+
+/**
+ * A block's surroundings were overwritten, or it was freed twice.
+ */
+#define CATZILLA_ERR_CORRUPT -6
+
+/**
+ * A report's level: the call that led to it failed.
+ */
+#define CATZILLA_MEMORY_LOG_ERROR 1
+
+/**
+ * A report's level: something works less well than asked.
+ */
+#define CATZILLA_MEMORY_LOG_WARNING 2
+
+/**
+ * The allocators that can serve the blocks.
+ */
+typedef enum catzilla_allocator_type_t {
+    /**
+     * The system's malloc, with a 16-byte header before each block.
+     */
+    CATZILLA_ALLOCATOR_MALLOC = 0,
+    /**
+     * jemalloc, with an arena for each class.
+     */
+    CATZILLA_ALLOCATOR_JEMALLOC = 1,
+} catzilla_allocator_type_t;
+
+/**
+ * The lifetime classes.
+ */
+typedef enum catzilla_memory_type_t {
+    /**
+     * Ends when the reply is written.
+     */
+    CATZILLA_MEMORY_REQUEST = 0,
+    /**
+     * Ends when its last byte is written.
+     */
+    CATZILLA_MEMORY_RESPONSE = 1,
+    /**
+     * Ends when its entry is evicted.
+     */
+    CATZILLA_MEMORY_CACHE = 2,
+    /**
+     * Ends with a mount or an instance.
+     */
+    CATZILLA_MEMORY_STATIC = 3,
+    /**
+     * Ends with its task.
+     */
+    CATZILLA_MEMORY_TASK = 4,
+    /**
+     * Ends when its owner is destroyed.
+     */
+    CATZILLA_MEMORY_GENERAL = 5,
+} catzilla_memory_type_t;
+
+/**
+ * Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
+ * for the call, and the pointer that was registered with the function. May be called on any thread.
+ */
+typedef void (*catzilla_memory_log_fn)(int level, const char *message, void *user_data);
+
+/**
+ * What is in use. Sizes are in bytes. Counts and usage are this layer's own; active, metadata and
+ * resident are jemalloc's, and 0 with the system's allocator, where both ratios are 1.0.
+ */
+typedef struct catzilla_memory_stats_t {
+    /**
+     * Number of the request class's arena (`arenas.create`); 0 without one.
+     */
+    unsigned int request_arena;
+    /**
+     * Number of the response class's arena.
+     */
+    unsigned int response_arena;
+    /**
+     * Number of the cache class's arena.
+     */
+    unsigned int cache_arena;
+    /**
+     * Number of the static class's arena.
+     */
+    unsigned int static_arena;
+    /**
+     * Number of the task class's arena.
+     */
+    unsigned int task_arena;
+    /**
+     * Live bytes of all classes.
+     */
+    size_t allocated;
+    /**
+     * Bytes of pages in use (`stats.arenas.<i>.pactive`).
+     */
+    size_t active;
+    /**
+     * Bytes of jemalloc's own records (`stats.arenas.<i>.base` and `.internal`).
+     */
+    size_t metadata;
+    /**
+     * Bytes in physical memory (`stats.arenas.<i>.resident`).
+     */
+    size_t resident;
+    /**
+     * The most that was live at once since the last reset.
+     */
+    size_t peak_allocated;
+    /**
+     * active / resident; 1.0 when nothing is resident.
+     */
+    double fragmentation_ratio;
+    /**
+     * Blocks handed out since the last reset.
+     */
+    uint64_t allocation_count;
+    /**
+     * Blocks taken back since the last reset.
+     */
+    uint64_t deallocation_count;
+    /**
+     * Live bytes of the request class.
+     */
+    size_t request_arena_usage;
+    /**
+     * Live bytes of the response class.
+     */
+    size_t response_arena_usage;
+    /**
+     * Live bytes of the cache class.
+     */
+    size_t cache_arena_usage;
+    /**
+     * Live bytes of the static class.
+     */
+    size_t static_arena_usage;
+    /**
+     * Live bytes of the task class.
+     */
+    size_t task_arena_usage;
+    /**
+     * allocated / resident; 1.0 when nothing is resident.
+     */
+    double memory_efficiency_score;
+    /**
+     * Region chunks that a thread used again.
+     */
+    uint64_t cache_hits;
+    /**
+     * Region chunks that were newly taken.
+     */
+    uint64_t cache_misses;
+} catzilla_memory_stats_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Allocates `size` bytes in the general class.
+ *
+ * Memory:  the caller owns the block; `catzilla_free` gives it back. 0 bytes make a block too.
+ *          Aligned to 16 bytes from 16 bytes on.
+ * Threads: any, before or after any init or cleanup.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_malloc(size_t size);
+
+/**
+ * Allocates `count` times `size` bytes, all 0, in the general class.
+ *
+ * Memory:  as `catzilla_malloc`.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM, also when the product overflows.
+ */
+CATZILLA_API void *catzilla_calloc(size_t count, size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the general class, wherever it was before.
+ *
+ * Memory:  takes `block` and gives a block back, at the same or another address; NULL behaves as
+ *          `catzilla_malloc`. A size of 0 shrinks to the minimum and never frees.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of any class, from whichever of this library's functions it came.
+ *
+ * Memory:  takes `block`; NULL does nothing. A block of `catzilla_python_safe_alloc` is not taken
+ *          here, but by `catzilla_python_safe_free`.
+ * Threads: any, before or after any init or cleanup.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_free(void *block);
+
+/**
+ * Allocates `size` bytes in the request class, whose memory ends when the reply is written.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_request_alloc(size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the request class, wherever it was before.
+ *
+ * Memory:  as `catzilla_realloc`.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_request_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of the request class; a block of another class is freed as well.
+ *
+ * Memory:  takes `block`; NULL does nothing.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_request_free(void *block);
+
+/**
+ * Allocates `size` bytes in the response class, whose memory ends when its last byte is written.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_response_alloc(size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the response class, wherever it was before.
+ *
+ * Memory:  as `catzilla_realloc`.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_response_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of the response class; a block of another class is freed as well.
+ *
+ * Memory:  takes `block`; NULL does nothing.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_response_free(void *block);
+
+/**
+ * Allocates `size` bytes in the cache class, whose memory ends when its entry is evicted.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_cache_alloc(size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the cache class, wherever it was before.
+ *
+ * Memory:  as `catzilla_realloc`.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_cache_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of the cache class; a block of another class is freed as well.
+ *
+ * Memory:  takes `block`; NULL does nothing.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_cache_free(void *block);
+
+/**
+ * Allocates `size` bytes in the static class, whose memory ends with a mount or an instance.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_static_alloc(size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the static class, wherever it was before.
+ *
+ * Memory:  as `catzilla_realloc`.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_static_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of the static class; a block of another class is freed as well.
+ *
+ * Memory:  takes `block`; NULL does nothing.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_static_free(void *block);
+
+/**
+ * Allocates `size` bytes in the task class, whose memory ends with its task.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API void *catzilla_task_alloc(size_t size);
+
+/**
+ * Makes `block` `size` bytes, in the task class, wherever it was before.
+ *
+ * Memory:  as `catzilla_realloc`.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
+
+/**
+ * Frees a block of the task class; a block of another class is freed as well.
+ *
+ * Memory:  takes `block`; NULL does nothing.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_task_free(void *block);
+
+/**
+ * Writes what is still live to stderr, a line for each class that has something.
+ *
+ * Threads: any.
+ */
+CATZILLA_API void catzilla_memory_check_leaks(void);
+
+/**
+ * In debug mode, records that `block` was allocated at `line` of `file`. `CATZILLA_MALLOC` calls it.
+ *
+ * Memory:  borrows `file` for as long as the block lives; NULL for either does nothing.
+ * Threads: any.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, `file` is NULL or ends in NUL.
+ */
+CATZILLA_API
+void catzilla_memory_track_allocation(void *_block,
+                                      size_t _size,
+                                      const char *_file,
+                                      int _line);
+
+/**
+ * In debug mode, records that `block` is about to be freed at `line` of `file`. `CATZILLA_FREE` calls it.
+ *
+ * Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
+ * Threads: any.
+ *
+ * # Safety
+ * `block` is NULL or a block of this library, `file` is NULL or ends in NUL.
+ */
+CATZILLA_API
+void catzilla_memory_track_deallocation(void *_block,
+                                        const char *_file,
+                                        int _line);
+
+/**
+ * Starts the memory layer, silently. Allocating starts it too; calling this first tells what failed.
+ *
+ * Memory:  makes one arena per class, once per process; later calls find them (`arenas.create`).
+ * Threads: any, also at once; exactly one makes the arenas.
+ * Errors:  a negative code when an arena could not be made. The process stays usable on the default
+ *          arena, and a later call makes what is missing.
+ */
+CATZILLA_API
+int catzilla_memory_init(void);
+
+/**
+ * As `catzilla_memory_init`; with `quiet` = 0 one line on stderr names the allocator and the arenas.
+ *
+ * Memory, threads, errors: as `catzilla_memory_init`.
+ */
+CATZILLA_API
+int catzilla_memory_init_quiet(int quiet);
+
+/**
+ * As `catzilla_memory_init`, with `allocator`.
+ *
+ * Memory:  as `catzilla_memory_init`.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_STATE when another allocator is in force, CATZILLA_ERR_UNSUPPORTED when this
+ *          one is not built in or too old, CATZILLA_ERR_INVALID for any other value.
+ */
+CATZILLA_API
+int catzilla_memory_init_with_allocator(enum catzilla_allocator_type_t allocator);
+
+/**
+ * Chooses the allocator for the process. The first allocation or init fixes the choice.
+ *
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_STATE when another allocator is in force (naming the one in force is 0),
+ *          CATZILLA_ERR_UNSUPPORTED when it is not built in, CATZILLA_ERR_INVALID for any other value.
+ */
+CATZILLA_API
+int catzilla_memory_set_allocator(enum catzilla_allocator_type_t allocator);
+
+/**
+ * The allocator in force, or the one that the first use will choose.
+ *
+ * Threads: any.
+ */
+CATZILLA_API enum catzilla_allocator_type_t catzilla_memory_get_current_allocator(void);
+
+/**
+ * Whether jemalloc is built in.
+ *
+ * Threads: any.
+ */
+CATZILLA_API bool catzilla_memory_has_jemalloc(void);
+
+/**
+ * Whether jemalloc is built in; another name of `catzilla_memory_has_jemalloc`.
+ *
+ * Threads: any.
+ */
+CATZILLA_API bool catzilla_memory_jemalloc_available(void);
+
+/**
+ * jemalloc's version as it names itself, such as "5.3.1-0-g…"; empty where it is not built in.
+ *
+ * Memory:  borrows the library's text, for ever.
+ * Threads: any.
+ * Source:  mallctl `version`.
+ */
+CATZILLA_API const char *catzilla_memory_jemalloc_version(void);
+
+/**
+ * Writes the value of jemalloc's option `name` (such as "dirty_decay_ms") as text to `out`, which has
+ * `size` bytes: "1000", "true", "auto". What the build baked in can be read back so.
+ *
+ * Memory:  borrows `name` and `out` for the call; the text ends in NUL.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, CATZILLA_ERR_INVALID for an unknown
+ *          name or a NULL, CATZILLA_ERR_NOMEM when `out` is too small; `out` is then empty.
+ * Source:  mallctl `opt.<name>`.
+ *
+ * # Safety
+ * `name` is NULL or ends in NUL, `out` is NULL or has room for `size` bytes.
+ */
+CATZILLA_API
+int catzilla_memory_get_option(const char *name,
+                               char *out,
+                               size_t size);
+
+/**
+ * Gives everything unused back and counts from zero again: flushes the calling thread's caches, purges
+ * every class, turns profiling off. Arenas, live blocks and usage stay.
+ *
+ * Threads: any, also while others allocate; without an init before it, and any number of times.
+ * Source:  mallctl `arena.<i>.purge`, `prof.active`.
+ */
+CATZILLA_API
+void catzilla_memory_cleanup(void);
+
+/**
+ * Gives unused pages back: request, response, task and general at once, cache and static as they age.
+ *
+ * Threads: any.
+ * Source:  mallctl `arena.<i>.purge`, `arena.<i>.decay`.
+ */
+CATZILLA_API
+void catzilla_memory_optimize(void);
+
+/**
+ * As `catzilla_memory_optimize`, at most once in 60 seconds, whichever threads call it.
+ *
+ * Threads: any.
+ */
+CATZILLA_API void catzilla_memory_auto_optimize(void);
+
+/**
+ * Gives every unused page of class `of` back.
+ *
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no class.
+ * Source:  mallctl `arena.<i>.purge`.
+ */
+CATZILLA_API int catzilla_memory_purge_arena(enum catzilla_memory_type_t of);
+
+/**
+ * Names the function that is told, once, of each setting that failed. What failed before is told at
+ * once. NULL stops it; reports are then kept, sixteen at most.
+ *
+ * Memory:  keeps `user_data` and hands it to `callback`, nothing more.
+ * Threads: any; `callback` runs on whichever thread meets the failure, and holds no lock of this
+ *          library.
+ */
+CATZILLA_API void catzilla_memory_set_log(catzilla_memory_log_fn callback, void *user_data);
+
+/**
+ * One line that says what `code` means; 0 and unknown codes have one too.
+ *
+ * Memory:  borrows the library's text, for ever.
+ * Threads: any.
+ */
+CATZILLA_API const char *catzilla_memory_strerror(int code);
+
+/**
+ * Allocates `size` bytes from the system's allocator, whichever serves the classes.
+ *
+ * Memory:  the caller owns the block and gives it to `catzilla_python_safe_free` or to libc's `free`,
+ *          never to `catzilla_free`. 0 bytes make a block too.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM.
+ */
+CATZILLA_API
+void *catzilla_python_safe_alloc(size_t size);
+
+/**
+ * As `catzilla_python_safe_alloc`, for `count` times `size` bytes, all 0.
+ *
+ * Memory, threads: as `catzilla_python_safe_alloc`.
+ * Errors:  NULL with `errno` ENOMEM, also when the product overflows.
+ */
+CATZILLA_API void *catzilla_python_safe_calloc(size_t count, size_t size);
+
+/**
+ * Makes `block` `size` bytes. NULL behaves as alloc; a size of 0 shrinks to the minimum, never frees.
+ *
+ * Memory:  takes `block` and gives a block back.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of the system's allocator.
+ */
+CATZILLA_API
+void *catzilla_python_safe_realloc(void *block,
+                                   size_t size);
+
+/**
+ * Frees a block of the three functions above; NULL does nothing.
+ *
+ * Memory:  takes `block`.
+ * Threads: any.
+ *
+ * # Safety
+ * `block` is NULL or a live block of the system's allocator, and is not used afterwards.
+ */
+CATZILLA_API void catzilla_python_safe_free(void *block);
+
+/**
+ * Fills every field of `out`.
+ *
+ * Memory:  borrows `out` for the call; NULL does nothing.
+ * Threads: any. Counts and usage are exact when no other thread is inside a call of this library;
+ *          otherwise they are a moment old, and never negative.
+ * Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
+ *
+ * # Safety
+ * `out` is NULL or valid for one write.
+ */
+CATZILLA_API void catzilla_memory_get_stats(struct catzilla_memory_stats_t *out);
+
+/**
+ * Writes the live bytes of class `of` to `allocated`, and those of its pages in use to `active`.
+ *
+ * Memory:  borrows both for the call; either may be NULL.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no class; nothing is then written.
+ * Source:  mallctl `stats.arenas.<i>.pactive`; `active` is 0 with the system's allocator.
+ *
+ * # Safety
+ * Each pointer is NULL or valid for one write.
+ */
+CATZILLA_API
+int catzilla_memory_get_arena_stats(enum catzilla_memory_type_t of,
+                                    size_t *allocated,
+                                    size_t *active);
+
+/**
+ * Counts allocations and deallocations from zero again, and lets the peak be what is live now.
+ *
+ * Threads: any.
+ */
+CATZILLA_API void catzilla_memory_reset_stats(void);
+
+/**
+ * Starts jemalloc's sampled heap profile.
+ *
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, or where jemalloc was built or started
+ *          without it.
+ * Source:  mallctl `prof.active`.
+ */
+CATZILLA_API
+int catzilla_memory_enable_profiling(void);
+
+/**
+ * Stops the heap profile; without one, does nothing.
+ *
+ * Threads: any.
+ * Source:  mallctl `prof.active`.
+ */
+CATZILLA_API void catzilla_memory_disable_profiling(void);
+
+/**
+ * Writes usage and counts to stderr, a line per class.
+ *
+ * Threads: any.
+ */
+CATZILLA_API void catzilla_memory_dump_stats(void);
+
+#if defined(CATZILLA_TEST_HOOKS)
+/**
+ * Lets `successes` more arenas be made, and then none; negative turns that off.
+ *
+ * Threads: any, before the start that is to fail.
+ */
+CATZILLA_API void catzilla_memory_test_fail_arena_creation(int successes);
+#endif
+
+#if defined(CATZILLA_TEST_HOOKS)
+/**
+ * Pretends that jemalloc's major version is `major`; 0 turns that off.
+ *
+ * Threads: any, before the first use.
+ */
+CATZILLA_API void catzilla_memory_test_fake_jemalloc_major(unsigned int major);
+#endif
+
+#if defined(CATZILLA_TEST_HOOKS)
+/**
+ * Pretends that no address range can be reserved, so that classes are told apart by arena alone.
+ *
+ * Threads: any, before the first use.
+ */
+CATZILLA_API void catzilla_memory_test_fail_reservation(bool fails);
+#endif
+
+#if defined(CATZILLA_TEST_HOOKS)
+/**
+ * Writes the number of the arena that `block` is in to `arena`.
+ *
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_UNSUPPORTED without jemalloc, CATZILLA_ERR_INVALID for a block that is not
+ *          jemalloc's, or a NULL.
+ * Source:  mallctl `arenas.lookup`.
+ *
+ * # Safety
+ * `arena` is NULL or valid for one write.
+ */
+CATZILLA_API int catzilla_memory_test_arena_of(const void *block, unsigned int *arena);
+#endif
+
+#if defined(CATZILLA_TEST_HOOKS)
+/**
+ * How many arenas jemalloc has, its automatic ones included; 0 without jemalloc.
+ *
+ * Threads: any.
+ * Source:  mallctl `arenas.narenas`.
+ */
+CATZILLA_API unsigned int catzilla_memory_test_arena_count(void);
+#endif
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Tells debug mode where `block` was allocated, and passes it on. */
+static inline void *catzilla_memory_allocated_at(void *block, size_t size, const char *file, int line)
+{
+    catzilla_memory_track_allocation(block, size, file, line);
+    return block;
+}
+
+/* Tells debug mode where `block` is freed, and frees it. */
+static inline void catzilla_memory_free_at(void *block, const char *file, int line)
+{
+    catzilla_memory_track_deallocation(block, file, line);
+    catzilla_free(block);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+/* catzilla_malloc and catzilla_free, recording file and line in debug mode. */
+#define CATZILLA_MALLOC(size)                                                                      \
+    catzilla_memory_allocated_at(catzilla_malloc(size), (size), __FILE__, __LINE__)
+#define CATZILLA_FREE(ptr) catzilla_memory_free_at((ptr), __FILE__, __LINE__)
+
+#if defined(__LP64__) && (defined(__cplusplus) || __STDC_VERSION__ >= 201112L)
+#ifdef __cplusplus
+#define CATZILLA_MEMORY_PIN(what) static_assert(what, #what)
+#else
+#define CATZILLA_MEMORY_PIN(what) _Static_assert(what, #what)
+#endif
+CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_stats_t) == 152);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, allocated) == 24);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, fragmentation_ratio) == 64);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, allocation_count) == 72);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, request_arena_usage) == 88);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, memory_efficiency_score) == 128);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, cache_misses) == 144);
+#undef CATZILLA_MEMORY_PIN
+#endif
+
+#endif /* CATZILLA_MEMORY_H */

@@ -1,0 +1,138 @@
+//! What is in use, and reports about it.
+
+use crate::guard::guard;
+use crate::types::{catzilla_memory_stats_t, catzilla_memory_type_t, class_from_c};
+use catzilla_memory::class::Class;
+use catzilla_memory::{profile, stats, text};
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+/// Fills every field of `out`.
+///
+/// Memory:  borrows `out` for the call; NULL does nothing.
+/// Threads: any. Counts and usage are exact when no other thread is inside a call of this library;
+///          otherwise they are a moment old, and never negative.
+/// Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
+///
+/// # Safety
+/// `out` is NULL or valid for one write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn catzilla_memory_get_stats(out: *mut catzilla_memory_stats_t) {
+    if let Some(out) = NonNull::new(out) {
+        // SAFETY: the caller's promise.
+        unsafe { out.write(picture()) };
+    }
+}
+
+fn picture() -> catzilla_memory_stats_t {
+    let figures = stats::figures();
+    let sum = |field: fn(&stats::Figures) -> usize| {
+        figures
+            .iter()
+            .fold(0, |sum: usize, (_, of)| sum.saturating_add(field(of)))
+    };
+    let active = sum(|of| of.active);
+    let resident = sum(|of| of.resident);
+    let allocated = stats::total_live();
+    let (allocation_count, deallocation_count) = stats::counts();
+    catzilla_memory_stats_t {
+        request_arena: figures.get(Class::Request).arena,
+        response_arena: figures.get(Class::Response).arena,
+        cache_arena: figures.get(Class::Cache).arena,
+        static_arena: figures.get(Class::Static).arena,
+        task_arena: figures.get(Class::Task).arena,
+        allocated,
+        active,
+        metadata: sum(|of| of.metadata),
+        resident,
+        peak_allocated: stats::peak().max(allocated),
+        fragmentation_ratio: ratio(active, resident),
+        allocation_count,
+        deallocation_count,
+        request_arena_usage: stats::live(Class::Request),
+        response_arena_usage: stats::live(Class::Response),
+        cache_arena_usage: stats::live(Class::Cache),
+        static_arena_usage: stats::live(Class::Static),
+        task_arena_usage: stats::live(Class::Task),
+        memory_efficiency_score: ratio(allocated, resident),
+        cache_hits: 0,
+        cache_misses: 0,
+    }
+}
+
+// A ratio of sizes is read by people: beyond 2^53 bytes its last digit may be off.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// Writes the live bytes of class `of` to `allocated`, and those of its pages in use to `active`.
+///
+/// Memory:  borrows both for the call; either may be NULL.
+/// Threads: any.
+/// Errors:  CATZILLA_ERR_INVALID for a value that is no class; nothing is then written.
+/// Source:  mallctl `stats.arenas.<i>.pactive`; `active` is 0 with the system's allocator.
+///
+/// # Safety
+/// Each pointer is NULL or valid for one write.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn catzilla_memory_get_arena_stats(
+    of: MaybeUninit<catzilla_memory_type_t>,
+    allocated: *mut usize,
+    active: *mut usize,
+) -> c_int {
+    guard(|| {
+        let class = class_from_c(of)?;
+        if let Some(allocated) = NonNull::new(allocated) {
+            // SAFETY: the caller's promise.
+            unsafe { allocated.write(stats::live(class)) };
+        }
+        if let Some(active) = NonNull::new(active) {
+            // SAFETY: the caller's promise.
+            unsafe { active.write(stats::figures().get(class).active) };
+        }
+        Ok(())
+    })
+}
+
+/// Counts allocations and deallocations from zero again, and lets the peak be what is live now.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_reset_stats() {
+    stats::reset();
+}
+
+/// Starts jemalloc's sampled heap profile.
+///
+/// Threads: any.
+/// Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, or where jemalloc was built or started
+///          without it.
+/// Source:  mallctl `prof.active`.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_enable_profiling() -> c_int {
+    guard(|| profile::set_active(true))
+}
+
+/// Stops the heap profile; without one, does nothing.
+///
+/// Threads: any.
+/// Source:  mallctl `prof.active`.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_disable_profiling() {
+    // That there is none to stop is no failure.
+    let _ = profile::set_active(false);
+}
+
+/// Writes usage and counts to stderr, a line per class.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_dump_stats() {
+    text::dump();
+}

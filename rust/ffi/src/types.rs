@@ -1,0 +1,147 @@
+//! The types that C shares, and the ways to and from the core's.
+
+use catzilla_memory::class::Class;
+use catzilla_memory::error::{Error, Result};
+use catzilla_memory::process::Backend;
+use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::mem::MaybeUninit;
+
+/// Another choice is already in force.
+pub const CATZILLA_ERR_STATE: c_int = -1;
+/// Not built in, or this jemalloc cannot.
+pub const CATZILLA_ERR_UNSUPPORTED: c_int = -2;
+/// Out of memory or address space.
+pub const CATZILLA_ERR_NOMEM: c_int = -3;
+/// An argument is out of range.
+pub const CATZILLA_ERR_INVALID: c_int = -4;
+/// A memory budget or limit would be exceeded.
+pub const CATZILLA_ERR_BUDGET: c_int = -5;
+/// A block's surroundings were overwritten, or it was freed twice.
+pub const CATZILLA_ERR_CORRUPT: c_int = -6;
+
+/// A report's level: the call that led to it failed.
+pub const CATZILLA_MEMORY_LOG_ERROR: c_int = 1;
+/// A report's level: something works less well than asked.
+pub const CATZILLA_MEMORY_LOG_WARNING: c_int = 2;
+
+/// The allocators that can serve the blocks.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)]
+pub enum catzilla_allocator_type_t {
+    /// The system's malloc, with a 16-byte header before each block.
+    CATZILLA_ALLOCATOR_MALLOC = 0,
+    /// jemalloc, with an arena for each class.
+    CATZILLA_ALLOCATOR_JEMALLOC = 1,
+}
+
+/// The lifetime classes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)]
+pub enum catzilla_memory_type_t {
+    /// Ends when the reply is written.
+    CATZILLA_MEMORY_REQUEST = 0,
+    /// Ends when its last byte is written.
+    CATZILLA_MEMORY_RESPONSE = 1,
+    /// Ends when its entry is evicted.
+    CATZILLA_MEMORY_CACHE = 2,
+    /// Ends with a mount or an instance.
+    CATZILLA_MEMORY_STATIC = 3,
+    /// Ends with its task.
+    CATZILLA_MEMORY_TASK = 4,
+    /// Ends when its owner is destroyed.
+    CATZILLA_MEMORY_GENERAL = 5,
+}
+
+/// What is in use. Sizes are in bytes. Counts and usage are this layer's own; active, metadata and
+/// resident are jemalloc's, and 0 with the system's allocator, where both ratios are 1.0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(non_camel_case_types)]
+pub struct catzilla_memory_stats_t {
+    /// Number of the request class's arena (`arenas.create`); 0 without one.
+    pub request_arena: c_uint,
+    /// Number of the response class's arena.
+    pub response_arena: c_uint,
+    /// Number of the cache class's arena.
+    pub cache_arena: c_uint,
+    /// Number of the static class's arena.
+    pub static_arena: c_uint,
+    /// Number of the task class's arena.
+    pub task_arena: c_uint,
+    /// Live bytes of all classes.
+    pub allocated: usize,
+    /// Bytes of pages in use (`stats.arenas.<i>.pactive`).
+    pub active: usize,
+    /// Bytes of jemalloc's own records (`stats.arenas.<i>.base` and `.internal`).
+    pub metadata: usize,
+    /// Bytes in physical memory (`stats.arenas.<i>.resident`).
+    pub resident: usize,
+    /// The most that was live at once since the last reset.
+    pub peak_allocated: usize,
+    /// active / resident; 1.0 when nothing is resident.
+    pub fragmentation_ratio: f64,
+    /// Blocks handed out since the last reset.
+    pub allocation_count: u64,
+    /// Blocks taken back since the last reset.
+    pub deallocation_count: u64,
+    /// Live bytes of the request class.
+    pub request_arena_usage: usize,
+    /// Live bytes of the response class.
+    pub response_arena_usage: usize,
+    /// Live bytes of the cache class.
+    pub cache_arena_usage: usize,
+    /// Live bytes of the static class.
+    pub static_arena_usage: usize,
+    /// Live bytes of the task class.
+    pub task_arena_usage: usize,
+    /// allocated / resident; 1.0 when nothing is resident.
+    pub memory_efficiency_score: f64,
+    /// Region chunks that a thread used again.
+    pub cache_hits: u64,
+    /// Region chunks that were newly taken.
+    pub cache_misses: u64,
+}
+
+/// Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
+/// for the call, and the pointer that was registered with the function. May be called on any thread.
+#[allow(non_camel_case_types)]
+pub type catzilla_memory_log_fn =
+    Option<unsafe extern "C" fn(level: c_int, message: *const c_char, user_data: *mut c_void)>;
+
+/// Reads a C enum, which may hold any integer.
+fn number_from_c<E: Copy>(value: MaybeUninit<E>) -> Result<usize> {
+    const { assert!(size_of::<E>() == size_of::<c_uint>()) };
+    // SAFETY: C passed an int's worth of initialised bytes, and any of their values is a `c_uint`.
+    let number = unsafe { value.as_ptr().cast::<c_uint>().read() };
+    usize::try_from(number).map_err(|_| Error::Invalid)
+}
+
+/// The class that C means.
+///
+/// # Errors
+/// `Invalid` when it is none.
+pub fn class_from_c(of: MaybeUninit<catzilla_memory_type_t>) -> Result<Class> {
+    Class::from_index(number_from_c(of)?).ok_or(Error::Invalid)
+}
+
+/// The allocator that C means.
+///
+/// # Errors
+/// `Invalid` when it is none.
+pub fn backend_from_c(allocator: MaybeUninit<catzilla_allocator_type_t>) -> Result<Backend> {
+    match number_from_c(allocator)? {
+        0 => Ok(Backend::System),
+        1 => Ok(Backend::Jemalloc),
+        _ => Err(Error::Invalid),
+    }
+}
+
+/// The allocator, as C names it.
+pub fn backend_to_c(backend: Backend) -> catzilla_allocator_type_t {
+    match backend {
+        Backend::System => catzilla_allocator_type_t::CATZILLA_ALLOCATOR_MALLOC,
+        Backend::Jemalloc => catzilla_allocator_type_t::CATZILLA_ALLOCATOR_JEMALLOC,
+    }
+}

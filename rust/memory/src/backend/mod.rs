@@ -1,0 +1,5 @@
+//! The allocators that can serve the blocks.
+
+#[cfg(feature = "jemalloc")]
+pub mod jemalloc;
+pub mod system;

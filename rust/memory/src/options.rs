@@ -1,0 +1,104 @@
+//! jemalloc's options: which version it is, what was baked into it, and what is set at first use.
+
+use crate::ctl;
+use crate::error::{Error, Result};
+use crate::log::{self, Level};
+use crate::test_hooks;
+use core::ffi::{CStr, c_char};
+use core::fmt::Write;
+
+/// The oldest jemalloc whose arenas take hooks as this crate uses them.
+const OLDEST_MAJOR: u32 = 5;
+
+/// jemalloc's version, as it names itself.
+///
+/// # Errors
+/// jemalloc's.
+pub fn version() -> Result<&'static CStr> {
+    ctl::VERSION.read_text()
+}
+
+fn major() -> Option<u32> {
+    if let Some(major) = test_hooks::jemalloc_major() {
+        return Some(major);
+    }
+    version()
+        .ok()?
+        .to_str()
+        .ok()?
+        .split('.')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Whether this jemalloc is new enough; reports when it is not.
+pub fn is_usable() -> bool {
+    let major = major().unwrap_or(0);
+    if major < OLDEST_MAJOR {
+        log::report(
+            Level::Warning,
+            format_args!(
+                "jemalloc {major} is too old (5 is needed); the system's allocator serves"
+            ),
+        );
+        return false;
+    }
+    true
+}
+
+/// Sets what can only be set at run time, and reports by name what could not be.
+///
+/// The background thread is not among the baked-in options: loading a library starts no thread.
+pub fn apply() {
+    if ctl::BACKGROUND_THREAD.write(true).is_err() {
+        log::report(
+            Level::Warning,
+            format_args!(
+                "{} was not set; unused pages go back only when threads allocate or go idle",
+                ctl::BACKGROUND_THREAD.name()
+            ),
+        );
+    }
+}
+
+/// Writes the value of jemalloc's option `name` (what follows `opt.`) as text.
+///
+/// # Errors
+/// `Invalid` for an option that this jemalloc does not have.
+pub fn describe(name: &CStr, out: &mut dyn Write) -> Result<()> {
+    // One node, whose type is not known: the first that fits in length is printed.
+    let mut full = log::Line::new();
+    let name = name.to_str().map_err(|_| Error::Invalid)?;
+    write!(full, "opt.{name}").map_err(|_| Error::Invalid)?;
+    // SAFETY: a line ends in NUL and lives until the end of this function.
+    let full = unsafe { CStr::from_ptr(full.as_ptr()) };
+    let done = if let Ok(value) = ctl::read_by_name::<bool>(full) {
+        write!(out, "{value}")
+    } else if let Ok(value) = ctl::read_by_name::<u32>(full) {
+        write!(out, "{value}")
+    } else {
+        let value = ctl::read_by_name::<isize>(full)?;
+        // Of the word-sized options, these are texts.
+        if TEXTS.contains(&name) && value != 0 {
+            // SAFETY: jemalloc's option texts are static and end in NUL.
+            let text = unsafe { CStr::from_ptr(value as *const c_char) };
+            out.write_str(text.to_str().map_err(|_| Error::Invalid)?)
+        } else {
+            write!(out, "{value}")
+        }
+    };
+    done.map_err(|_| Error::NoMemory)
+}
+
+const TEXTS: &[&str] = &[
+    "dss",
+    "junk",
+    "metadata_thp",
+    "percpu_arena",
+    "prof_prefix",
+    "stats_interval_opts",
+    "stats_print_opts",
+    "thp",
+    "zero_realloc",
+];

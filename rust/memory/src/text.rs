@@ -1,0 +1,154 @@
+//! What the calls print whose purpose is printing, and options as text.
+
+use crate::class::Class;
+use crate::error::{Error, Result};
+use crate::process::{self, Backend};
+use crate::stats;
+use core::ffi::CStr;
+use core::fmt::{self, Write};
+use core::mem::MaybeUninit;
+
+/// The process's stderr, without `std`'s lock and buffers: reports may come from inside an allocation.
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            // SAFETY: the bytes are live for the call.
+            let written =
+                unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };
+            // Where stderr is closed or full, there is nobody to tell.
+            let written = usize::try_from(written).map_err(|_| fmt::Error)?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// The name of the allocator in force.
+fn allocator() -> &'static str {
+    match process::current() {
+        Backend::System => "malloc",
+        Backend::Jemalloc => "jemalloc",
+    }
+}
+
+/// One line on stderr: the allocator and the arenas.
+pub fn announce() {
+    let mut line = crate::log::Line::new();
+    // A line cuts what does not fit, and never fails.
+    let _ = write!(line, "catzilla: memory from {}", allocator());
+    if process::current() == Backend::Jemalloc {
+        for (class, figures) in stats::figures().iter() {
+            let _ = write!(line, " {}={}", class.name(), figures.arena);
+        }
+    }
+    let _ = line.write_str("\n");
+    put(line.as_bytes());
+}
+
+/// Usage and counts on stderr, a line per class.
+pub fn dump() {
+    let figures = stats::figures();
+    let (allocations, deallocations) = stats::counts();
+    // A failure to print has nobody to tell.
+    let _ = writeln!(
+        Stderr,
+        "catzilla: {} live={} peak={} allocations={allocations} deallocations={deallocations}",
+        allocator(),
+        stats::total_live(),
+        stats::peak(),
+    );
+    for (class, of) in figures.iter() {
+        let _ = writeln!(
+            Stderr,
+            "catzilla: {} arena={} live={} active={} dirty={} mapped={} resident={}",
+            class.name(),
+            of.arena,
+            stats::live(class),
+            of.active,
+            of.dirty,
+            of.mapped,
+            of.resident,
+        );
+    }
+}
+
+/// What is still live, on stderr: a line for each class that has something, or one that says nothing is.
+pub fn leaks() {
+    let mut found = false;
+    for class in Class::ALL {
+        let live = stats::live(class);
+        if live != 0 {
+            found = true;
+            let _ = writeln!(Stderr, "catzilla: {} live={live}", class.name());
+        }
+    }
+    if !found {
+        let _ = writeln!(Stderr, "catzilla: nothing is live");
+    }
+}
+
+fn put(text: &[u8]) {
+    if let Ok(text) = core::str::from_utf8(text) {
+        let _ = Stderr.write_str(text);
+    }
+}
+
+/// A caller's buffer, filled with text that ends in NUL.
+struct Buffer<'a> {
+    bytes: &'a mut [MaybeUninit<u8>],
+    used: usize,
+}
+
+impl Write for Buffer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.used.checked_add(text.len()).ok_or(fmt::Error)?;
+        // One byte is for the NUL.
+        if end >= self.bytes.len() {
+            return Err(fmt::Error);
+        }
+        let room = self.bytes.get_mut(self.used..end).ok_or(fmt::Error)?;
+        for (to, from) in room.iter_mut().zip(text.bytes()) {
+            to.write(from);
+        }
+        self.used = end;
+        if let Some(last) = self.bytes.get_mut(end) {
+            last.write(0);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the value of the allocator's option `name`, as text that ends in NUL.
+///
+/// # Errors
+/// `Unsupported` with the system's allocator, `Invalid` for an unknown name, `NoMemory` when `out` is too
+/// small; `out` is then empty.
+pub fn describe_option(name: &CStr, out: &mut [MaybeUninit<u8>]) -> Result<()> {
+    let mut buffer = Buffer {
+        bytes: out,
+        used: 0,
+    };
+    let result = match process::backend() {
+        Backend::System => Err(Error::Unsupported),
+        Backend::Jemalloc => describe(name, &mut buffer),
+    };
+    if result.is_err()
+        && let Some(first) = buffer.bytes.first_mut()
+    {
+        first.write(0);
+    }
+    result
+}
+
+#[cfg(feature = "jemalloc")]
+fn describe(name: &CStr, out: &mut dyn Write) -> Result<()> {
+    crate::options::describe(name, out)
+}
+
+#[cfg(not(feature = "jemalloc"))]
+fn describe(_name: &CStr, _out: &mut dyn Write) -> Result<()> {
+    Err(Error::Unsupported)
+}
