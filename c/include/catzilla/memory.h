@@ -2,9 +2,12 @@
 #ifndef CATZILLA_MEMORY_H
 #define CATZILLA_MEMORY_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #ifndef CATZILLA_API
 #if defined(_WIN32)
@@ -56,20 +59,6 @@
 #define CATZILLA_MEMORY_LOG_WARNING 2
 
 /**
- * The allocators that can serve the blocks.
- */
-typedef enum catzilla_allocator_type_t {
-    /**
-     * The system's malloc, with a 16-byte header before each block.
-     */
-    CATZILLA_ALLOCATOR_MALLOC = 0,
-    /**
-     * jemalloc, with an arena for each class.
-     */
-    CATZILLA_ALLOCATOR_JEMALLOC = 1,
-} catzilla_allocator_type_t;
-
-/**
  * The lifetime classes.
  */
 typedef enum catzilla_memory_type_t {
@@ -100,10 +89,66 @@ typedef enum catzilla_memory_type_t {
 } catzilla_memory_type_t;
 
 /**
+ * The allocators that can serve the blocks.
+ */
+typedef enum catzilla_allocator_type_t {
+    /**
+     * The system's malloc, with a 16-byte header before each block.
+     */
+    CATZILLA_ALLOCATOR_MALLOC = 0,
+    /**
+     * jemalloc, with an arena for each class.
+     */
+    CATZILLA_ALLOCATOR_JEMALLOC = 1,
+} catzilla_allocator_type_t;
+
+/**
+ * What an allocation of the calling thread was last refused.
+ */
+typedef struct catzilla_memory_refusal_t {
+    /**
+     * CATZILLA_ERR_BUDGET or CATZILLA_ERR_NOMEM; 0 when nothing was refused yet.
+     */
+    int code;
+    /**
+     * The class that was asked.
+     */
+    enum catzilla_memory_type_t of;
+    /**
+     * The limit that was in the way, in bytes; 0 where the system had no memory.
+     */
+    size_t limit;
+    /**
+     * The size that was asked for, in bytes; SIZE_MAX when it overflowed.
+     */
+    size_t size;
+} catzilla_memory_refusal_t;
+
+/**
  * Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
  * for the call, and the pointer that was registered with the function. May be called on any thread.
  */
 typedef void (*catzilla_memory_log_fn)(int level, const char *message, void *user_data);
+
+/**
+ * A region: blocks that end together. The two fields are for the inline functions below; what follows
+ * them is the library's own, so a region is only ever used through a pointer.
+ */
+typedef struct catzilla_region_t {
+    /**
+     * The next free byte.
+     */
+    uint8_t *cursor;
+    /**
+     * Where the bytes end that may be taken without a call.
+     */
+    uint8_t *end;
+} catzilla_region_t;
+
+/**
+ * Runs when a region is reset or destroyed, with the data that it was added with.
+ */
+typedef void (*catzilla_region_cleanup_fn)(void *data);
 
 /**
  * What is in use. Sizes are in bytes. Counts and usage are this layer's own; active, metadata and
@@ -411,6 +456,18 @@ CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
 CATZILLA_API void catzilla_task_free(void *block);
 
 /**
+ * Writes what an allocation of the calling thread was last refused to `out`, all zero if nothing was.
+ *
+ * Memory:  borrows `out` for the call; NULL does nothing.
+ * Threads: any; each has its own.
+ *
+ * # Safety
+ * `out` is NULL or valid for one write.
+ */
+CATZILLA_API
+void catzilla_memory_last_refusal(struct catzilla_memory_refusal_t *out);
+
+/**
  * Writes what is still live to stderr, a line for each class that has something.
  *
  * Threads: any.
@@ -632,6 +689,157 @@ void *catzilla_python_safe_realloc(void *block,
 CATZILLA_API void catzilla_python_safe_free(void *block);
 
 /**
+ * Makes an empty region in class `of`. Nothing but the region itself is allocated yet.
+ *
+ * Memory:  `*out` is the caller's; `catzilla_region_destroy` ends it. NULL on failure.
+ * Threads: any; the region then belongs to one thread at a time.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL, CATZILLA_ERR_NOMEM,
+ *          CATZILLA_ERR_BUDGET.
+ *
+ * # Safety
+ * `out` is NULL or valid for one write.
+ */
+CATZILLA_API
+int catzilla_region_create(enum catzilla_memory_type_t of,
+                           struct catzilla_region_t **out);
+
+/**
+ * As `catzilla_region_alloc`, which asks here when the chunk has too little left. For callers that
+ * cannot use the inline function.
+ *
+ * Memory, threads, errors: as `catzilla_region_alloc`.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API void *catzilla_region_alloc_slow(struct catzilla_region_t *region, size_t size);
+
+/**
+ * Hands out `size` bytes at a multiple of `alignment`, a power of two.
+ *
+ * Memory:  borrowed until the region is reset or destroyed.
+ * Threads: the region's.
+ * Errors:  NULL with `errno` ENOMEM; NULL for an alignment that is no power of two.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API
+void *catzilla_region_aligned(struct catzilla_region_t *region,
+                              size_t alignment,
+                              size_t size);
+
+/**
+ * Copies `text` into the region.
+ *
+ * Memory:  borrows `text` for the call; the copy is borrowed until the region is reset or destroyed.
+ * Threads: the region's.
+ * Errors:  NULL with `errno` ENOMEM; NULL for a NULL.
+ *
+ * # Safety
+ * `region` is live; `text` is NULL or ends in NUL.
+ */
+CATZILLA_API
+char *catzilla_region_strdup(struct catzilla_region_t *region,
+                             const char *text);
+
+/**
+ * Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
+ *
+ * Memory, threads, errors: as `catzilla_region_strdup`.
+ *
+ * # Safety
+ * `region` is live; `text` is NULL or has `length` bytes or a NUL before that.
+ */
+CATZILLA_API
+char *catzilla_region_strndup(struct catzilla_region_t *region,
+                              const char *text,
+                              size_t length);
+
+/**
+ * Has `cleanup` called with `data` when the region is reset or destroyed, before the cleanups that were
+ * added earlier. It may use the region's blocks, allocate from it, and add or cancel cleanups.
+ *
+ * Memory:  the note is in the region; `data` stays the caller's.
+ * Threads: the region's.
+ * Errors:  CATZILLA_ERR_INVALID for a NULL function, CATZILLA_ERR_NOMEM, CATZILLA_ERR_BUDGET.
+ *
+ * # Safety
+ * `region` is live, and `cleanup` may be called with `data` until then.
+ */
+CATZILLA_API
+int catzilla_region_add_cleanup(struct catzilla_region_t *region,
+                                catzilla_region_cleanup_fn cleanup,
+                                void *data);
+
+/**
+ * Takes back the latest cleanup that was added with this function and `data`.
+ *
+ * Threads: the region's.
+ * Errors:  CATZILLA_ERR_INVALID when there is none that has not run.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API
+int catzilla_region_cancel_cleanup(struct catzilla_region_t *region,
+                                   catzilla_region_cleanup_fn cleanup,
+                                   void *data);
+
+/**
+ * Refuses blocks from where `catzilla_region_used` would exceed `bytes`. What is in use stays, also
+ * when it is more; SIZE_MAX is no limit.
+ *
+ * Threads: the region's.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API void catzilla_region_set_limit(struct catzilla_region_t *region, size_t bytes);
+
+/**
+ * Bytes handed out since the last reset; each block counts as the next multiple of 16.
+ *
+ * Threads: the region's.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API size_t catzilla_region_used(const struct catzilla_region_t *region);
+
+/**
+ * The most bytes that were in use at once since the region was made.
+ *
+ * Threads: the region's.
+ *
+ * # Safety
+ * `region` is live.
+ */
+CATZILLA_API size_t catzilla_region_high_water(const struct catzilla_region_t *region);
+
+/**
+ * Ends all blocks of the region: runs the cleanups, the latest first, then reuses the memory. One chunk
+ * stays with the region, the others go back to its class.
+ *
+ * Threads: the region's.
+ *
+ * # Safety
+ * `region` is NULL or live, and no block of it is used afterwards.
+ */
+CATZILLA_API
+void catzilla_region_reset(struct catzilla_region_t *region);
+
+/**
+ * As `catzilla_region_reset`, and gives the region itself back. NULL does nothing.
+ *
+ * Threads: the region's.
+ *
+ * # Safety
+ * `region` is NULL or live, and neither it nor a block of it is used afterwards.
+ */
+CATZILLA_API void catzilla_region_destroy(struct catzilla_region_t *region);
+
+/**
  * Fills every field of `out`.
  *
  * Memory:  borrows `out` for the call; NULL does nothing.
@@ -767,6 +975,73 @@ static inline void catzilla_memory_free_at(void *block, const char *file, int li
     catzilla_free(block);
 }
 
+/**
+ * Hands out `size` bytes of `region`, aligned to 16. 0 bytes make a block too.
+ *
+ * Memory:  borrowed until the region is reset or destroyed; never freed by itself.
+ * Threads: the region's.
+ * Errors:  NULL with `errno` ENOMEM; `catzilla_memory_last_refusal` says whether a limit was in the way.
+ */
+static inline void *catzilla_region_alloc(catzilla_region_t *region, size_t size)
+{
+    unsigned char *block = region->cursor;
+    /* What is left is a multiple of 16, so where `size` fits, its next multiple does. */
+    if (size - 1 < (size_t)(region->end - block)) {
+        region->cursor = block + ((size + 15) & ~(size_t)15);
+        return block;
+    }
+    return catzilla_region_alloc_slow(region, size);
+}
+
+/**
+ * As `catzilla_region_alloc`; the bytes are 0.
+ */
+static inline void *catzilla_region_zalloc(catzilla_region_t *region, size_t size)
+{
+    void *block = catzilla_region_alloc(region, size);
+    return block != NULL ? memset(block, 0, size) : NULL;
+}
+
+/**
+ * Formats as vsnprintf does, into a text of the region that ends in NUL.
+ *
+ * Memory:  borrowed until the region is reset or destroyed.
+ * Threads: the region's.
+ * Errors:  NULL with `errno` ENOMEM, or as vsnprintf leaves it when the format is wrong.
+ */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 0)))
+#endif
+static inline char *catzilla_region_vprintf(catzilla_region_t *region, const char *format,
+                                            va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length < 0)
+        return NULL;
+    char *text = (char *)catzilla_region_alloc(region, (size_t)length + 1);
+    if (text != NULL)
+        vsnprintf(text, (size_t)length + 1, format, arguments);
+    return text;
+}
+
+/**
+ * As `catzilla_region_vprintf`, with the arguments themselves.
+ */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static inline char *catzilla_region_printf(catzilla_region_t *region, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = catzilla_region_vprintf(region, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
 #ifdef __cplusplus
 }
 #endif
@@ -789,6 +1064,10 @@ CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, allocation_count) == 72);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, request_arena_usage) == 88);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, memory_efficiency_score) == 128);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, cache_misses) == 144);
+CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_refusal_t) == 24);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_refusal_t, limit) == 8);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, cursor) == 0);
+CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, end) == 8);
 #undef CATZILLA_MEMORY_PIN
 #endif
 

@@ -1,13 +1,10 @@
 //! Blocks by class: the functions that existed before this library, on one body each.
 
+use crate::types::to_c;
 use catzilla_memory::block;
 use catzilla_memory::class::Class;
 use core::ffi::c_void;
 use core::ptr::NonNull;
-
-fn to_c(block: Option<NonNull<u8>>) -> *mut c_void {
-    block.map_or(core::ptr::null_mut(), |block| block.as_ptr().cast())
-}
 
 #[inline]
 fn alloc(class: Class, size: usize) -> *mut c_void {

@@ -1,7 +1,11 @@
 //! Sizes and offsets that C code was compiled with; the header repeats them as `_Static_assert`s.
 
-use crate::types::{catzilla_allocator_type_t, catzilla_memory_stats_t, catzilla_memory_type_t};
+use crate::types::{
+    catzilla_allocator_type_t, catzilla_memory_refusal_t, catzilla_memory_stats_t,
+    catzilla_memory_type_t, catzilla_region_t,
+};
 use catzilla_memory::error::Error;
+use catzilla_memory::region::Region;
 use core::mem::offset_of;
 
 const _: () = assert!(size_of::<catzilla_allocator_type_t>() == 4);
@@ -27,4 +31,10 @@ const _: () = {
     assert!(offset_of!(Stats, request_arena_usage) == 88);
     assert!(offset_of!(Stats, memory_efficiency_score) == 128);
     assert!(offset_of!(Stats, cache_misses) == 144);
+    assert!(size_of::<catzilla_memory_refusal_t>() == 24);
+    assert!(offset_of!(catzilla_memory_refusal_t, limit) == 8);
+    // Compiled into C callers' inline functions; these two never move.
+    assert!(offset_of!(catzilla_region_t, cursor) == 0);
+    assert!(offset_of!(catzilla_region_t, end) == 8);
+    assert!(Region::CURSOR == 0 && Region::END == 8);
 };

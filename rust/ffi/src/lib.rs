@@ -6,11 +6,13 @@
 #![allow(clippy::doc_markdown)]
 
 mod block;
+mod budget;
 mod debug;
 mod guard;
 mod layout;
 mod lifecycle;
 mod python;
+mod region;
 mod statistics;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;

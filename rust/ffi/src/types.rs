@@ -5,6 +5,7 @@ use catzilla_memory::error::{Error, Result};
 use catzilla_memory::process::Backend;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 /// Another choice is already in force.
 pub const CATZILLA_ERR_STATE: c_int = -1;
@@ -110,6 +111,36 @@ pub struct catzilla_memory_stats_t {
 pub type catzilla_memory_log_fn =
     Option<unsafe extern "C" fn(level: c_int, message: *const c_char, user_data: *mut c_void)>;
 
+/// A region: blocks that end together. The two fields are for the inline functions below; what follows
+/// them is the library's own, so a region is only ever used through a pointer.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+pub struct catzilla_region_t {
+    /// The next free byte.
+    pub cursor: *mut u8,
+    /// Where the bytes end that may be taken without a call.
+    pub end: *mut u8,
+}
+
+/// Runs when a region is reset or destroyed, with the data that it was added with.
+#[allow(non_camel_case_types)]
+pub type catzilla_region_cleanup_fn = Option<unsafe extern "C" fn(data: *mut c_void)>;
+
+/// What an allocation of the calling thread was last refused.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
+pub struct catzilla_memory_refusal_t {
+    /// CATZILLA_ERR_BUDGET or CATZILLA_ERR_NOMEM; 0 when nothing was refused yet.
+    pub code: c_int,
+    /// The class that was asked.
+    pub of: catzilla_memory_type_t,
+    /// The limit that was in the way, in bytes; 0 where the system had no memory.
+    pub limit: usize,
+    /// The size that was asked for, in bytes; SIZE_MAX when it overflowed.
+    pub size: usize,
+}
+
 /// Reads a C enum, which may hold any integer.
 fn number_from_c<E: Copy>(value: MaybeUninit<E>) -> Result<usize> {
     const { assert!(size_of::<E>() == size_of::<c_uint>()) };
@@ -144,4 +175,22 @@ pub fn backend_to_c(backend: Backend) -> catzilla_allocator_type_t {
         Backend::System => catzilla_allocator_type_t::CATZILLA_ALLOCATOR_MALLOC,
         Backend::Jemalloc => catzilla_allocator_type_t::CATZILLA_ALLOCATOR_JEMALLOC,
     }
+}
+
+/// The class, as C names it.
+pub const fn class_to_c(class: Class) -> catzilla_memory_type_t {
+    match class {
+        Class::Request => catzilla_memory_type_t::CATZILLA_MEMORY_REQUEST,
+        Class::Response => catzilla_memory_type_t::CATZILLA_MEMORY_RESPONSE,
+        Class::Cache => catzilla_memory_type_t::CATZILLA_MEMORY_CACHE,
+        Class::Static => catzilla_memory_type_t::CATZILLA_MEMORY_STATIC,
+        Class::Task => catzilla_memory_type_t::CATZILLA_MEMORY_TASK,
+        Class::General => catzilla_memory_type_t::CATZILLA_MEMORY_GENERAL,
+    }
+}
+
+/// A block's address, or NULL where there is none.
+#[inline]
+pub fn to_c(block: Option<NonNull<u8>>) -> *mut c_void {
+    block.map_or(core::ptr::null_mut(), |block| block.as_ptr().cast())
 }

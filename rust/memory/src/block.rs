@@ -1,8 +1,8 @@
 //! Blocks: handing them out, changing their size, taking them back, whatever allocator serves.
 
 use crate::backend::system;
+use crate::budget;
 use crate::class::Class;
-use crate::error::set_errno_out_of_memory;
 use crate::{process, stats};
 use core::ptr::NonNull;
 #[cfg(feature = "jemalloc")]
@@ -27,24 +27,24 @@ pub fn alloc_zeroed(class: Class, count: usize, size: usize) -> Option<NonNull<u
     if let Some(total) = count.checked_mul(size) {
         obtain(class, total, 0, true)
     } else {
-        set_errno_out_of_memory();
+        budget::refuse_for_want(class, usize::MAX);
         None
     }
 }
 
-fn obtain(class: Class, size: usize, alignment: usize, zeroed: bool) -> Option<NonNull<u8>> {
+fn obtain(wanted: Class, size: usize, alignment: usize, zeroed: bool) -> Option<NonNull<u8>> {
     // Even an empty block is a block of its own.
     let size = size.max(1);
     let made = if size > LARGEST {
         None
     } else {
-        make(class, size, alignment, zeroed)
+        make(wanted, size, alignment, zeroed)
     };
     if let Some((block, class, usable)) = made {
         stats::count_alloc(class, usable);
         Some(block)
     } else {
-        set_errno_out_of_memory();
+        budget::refuse_for_want(wanted, size);
         None
     }
 }
@@ -102,7 +102,7 @@ pub unsafe fn realloc(
         }
     };
     if resized.is_none() {
-        set_errno_out_of_memory();
+        budget::refuse_for_want(class, size);
     }
     resized
 }

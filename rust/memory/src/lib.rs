@@ -19,11 +19,13 @@
 
 mod backend;
 pub mod block;
+pub mod budget;
 pub mod class;
 pub mod error;
 pub mod log;
 pub mod process;
 pub mod profile;
+pub mod region;
 pub mod stats;
 mod sync;
 pub mod test_hooks;
