@@ -1,0 +1,80 @@
+/* bench_hello PORT [full]: answers / with 13 bytes, from one worker, without a log; what the peers'
+ * equally small programs are compared with. `full` adds what a deployment has: a route with a path
+ * parameter beside it, and an access log. Deadlines are always on. */
+#include <catzilla/catzilla.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int hello(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request, (void)user_data;
+    int rc = catzilla_response_header(response, CATZILLA_SLICE("Content-Type"),
+                                      CATZILLA_SLICE("text/plain"));
+    if (rc != 0)
+        return rc;
+    return catzilla_response_body_borrow(response, CATZILLA_SLICE("Hello, World!"), NULL, NULL);
+}
+
+/* A parameter that is used. */
+static int user(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    if (catzilla_request_param(request, "id").size == 0)
+        return CATZILLA_ERR_INVALID;
+    return hello(request, response, user_data);
+}
+
+static void access_line(const catzilla_access_t *access, void *log)
+{
+    fprintf(log, "%.*s \"%.*s %.*s\" %d %llu %llu\n", (int)access->peer.size, access->peer.data,
+            (int)access->method.size, access->method.data, (int)access->target.size,
+            access->target.data, access->status, (unsigned long long)access->body_bytes,
+            (unsigned long long)access->duration_ns);
+}
+
+static void stop(catzilla_server_t *server, int signal, void *user_data)
+{
+    (void)signal, (void)user_data;
+    catzilla_server_stop(server);
+}
+
+int main(int argc, char **argv)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_server_t *server;
+    uint16_t port = 0;
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s PORT [full]\n", argv[0]);
+        return 2;
+    }
+    options.port = (uint16_t)atoi(argv[1]);
+    options.backlog = 4096;
+    if (argc > 2 && strcmp(argv[2], "full") == 0) {
+        options.access = access_line;
+        options.access_data = fopen("/dev/null", "w");
+    }
+    int rc = catzilla_server_create(&options, &server);
+    if (rc != 0)
+        goto fail;
+    rc = catzilla_server_route(server, "GET", "/", hello, NULL);
+    if (rc == 0)
+        rc = catzilla_server_route(server, "GET", "/users/{id}", user, NULL);
+    if (rc == 0)
+        rc = catzilla_server_watch_signal(server, SIGTERM, stop, NULL);
+    if (rc == 0)
+        rc = catzilla_server_listen(server);
+    if (rc != 0)
+        goto fail_server;
+    catzilla_server_port(server, &port);
+    printf("%u\n", (unsigned)port);
+    fflush(stdout);
+    rc = catzilla_server_run(server);
+fail_server:
+    catzilla_server_destroy(server);
+fail:
+    if (rc != 0)
+        fprintf(stderr, "bench_hello: %s\n", catzilla_strerror(rc));
+    return rc == 0 ? 0 : 2;
+}

@@ -1,0 +1,121 @@
+"""What the benchmarks' drivers share: medians, a text table, JSON and a chart."""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import time
+from xml.sax.saxutils import escape
+
+
+def run_json(command, timeout=120):
+    """Runs a benchmark program; its last line of output is a JSON object."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def medians(samples):
+    """The median of each numeric field over a list of like objects."""
+    fields = samples[0] if samples else {}
+    return {
+        name: statistics.median(sample[name] for sample in samples)
+        for name, value in fields.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+def machine():
+    """What the figures were taken on."""
+    model = "unknown processor"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return {
+        "processor": model,
+        "processors": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "taken": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def number(value, digits=3):
+    """A figure with `digits` significant ones, or a dash where there is none."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.{max(0, digits - 1 - len(str(int(abs(value)))) + (abs(value) < 1))}f}" if "e" in text else text
+
+
+def table(columns, rows):
+    """Text with the first column flush left and the others flush right."""
+    cells = [[str(cell) for cell in row] for row in [columns, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    lines = []
+    for i, row in enumerate(cells):
+        line = [row[0].ljust(widths[0])]
+        line += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(line).rstrip())
+        if i == 0:
+            lines.append("  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+class Chart:
+    """Panels of horizontal bars, one bar a peer, ours in another colour; shorter is better."""
+
+    WIDTH, LABEL, BAR, GAP = 760, 220, 16, 5
+
+    def __init__(self, title):
+        self.title = title
+        self.panels = []
+
+    def panel(self, title, bars):
+        """Adds a panel; `bars` is a list of (name, value, ours), a value of None is left out."""
+        bars = [bar for bar in bars if bar[1] is not None]
+        if bars:
+            self.panels.append((title, bars))
+
+    def svg(self):
+        """The whole chart as text."""
+        out, y = [], 34
+        for title, bars in self.panels:
+            out.append(f'<text x="10" y="{y}" font-weight="bold">{escape(title)}</text>')
+            y += 10
+            longest = max(value for _, value, _ in bars) or 1
+            for name, value, ours in bars:
+                width = (self.WIDTH - self.LABEL - 90) * value / longest
+                middle = y + self.BAR - 4
+                out.append(
+                    f'<text x="{self.LABEL - 8}" y="{middle}" text-anchor="end">{escape(name)}</text>'
+                    f'<rect x="{self.LABEL}" y="{y}" width="{width:.1f}" height="{self.BAR}" '
+                    f'fill="{"#c2410c" if ours else "#94a3b8"}"/>'
+                    f'<text x="{self.LABEL + width + 6:.1f}" y="{middle}">{number(value)}</text>'
+                )
+                y += self.BAR + self.GAP
+            y += 24
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.WIDTH}" height="{y}" '
+            f'font-family="sans-serif" font-size="12">\n'
+            f'<rect width="100%" height="100%" fill="white"/>\n'
+            f'<text x="10" y="16" font-size="14">{escape(self.title)}</text>\n'
+            + "\n".join(out)
+            + "\n</svg>\n"
+        )
+
+
+def write(folder, name, text, data, chart):
+    """Writes the table, the JSON and the chart, and prints the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.txt").write_text(text + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    (folder / f"{name}.svg").write_text(chart.svg())
+    print(text)
+    print(f"\nwritten: {folder / name}.txt, .json, .svg")
