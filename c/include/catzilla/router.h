@@ -39,6 +39,7 @@ typedef struct catzilla_router_match {
     void *value;              /* as added; NULL unless found */
     catzilla_slice_t pattern; /* as added; borrowed from the router */
     catzilla_slice_t allow;   /* methods of the path, "GET, HEAD, POST"; set when not found there */
+    char allow_text[256];     /* what `allow` borrows; cut at a method that does not fit */
     size_t param_count;       /* how many of `params` are set */
     catzilla_router_param_t params[CATZILLA_ROUTER_MAX_PARAMS];
 } catzilla_router_match_t;

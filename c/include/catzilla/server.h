@@ -2,6 +2,7 @@
 #ifndef CATZILLA_SERVER_H
 #define CATZILLA_SERVER_H
 #include <catzilla/response.h>
+#include <catzilla/router.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -93,6 +94,14 @@ CATZILLA_API int catzilla_server_route(catzilla_server_t *server, const char *me
                                        void *user_data);
 
 /**
+ * The server's routes, for catzilla_router_at(), _has() and _explain(). What they lead to is the
+ * server's own.
+ * Memory:  borrowed from the server.
+ * Threads: any, while nobody adds.
+ */
+CATZILLA_API const catzilla_router_t *catzilla_server_router(const catzilla_server_t *server);
+
+/**
  * Binds and listens. Connections wait in the backlog until the server runs.
  * Threads: one at a time.
  * Errors:  CATZILLA_ERR_ADDRESS_IN_USE, CATZILLA_ERR_ADDRESS for a host that is not numeric or
@@ -138,8 +147,8 @@ CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
  * same signal each gets its call.
  * Memory:  borrows `user_data` until destroy.
  * Threads: one at a time, before the server runs or from its callbacks.
- * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_NOMEM,
- *          CATZILLA_ERR_SYSTEM.
+ * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_STATE once the
+ *          server stops, CATZILLA_ERR_NOMEM, CATZILLA_ERR_SYSTEM.
  */
 CATZILLA_API int catzilla_server_watch_signal(catzilla_server_t *server, int signum,
                                               void (*callback)(catzilla_server_t *server,

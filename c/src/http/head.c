@@ -1,0 +1,178 @@
+/*
+ * What HTTP demands of a head beyond its grammar (RFC 9112, sections 2.3, 3.2, 6.1 to 6.3). The
+ * parser has its own view of some of it; where the two overlap the stricter one refuses, since a
+ * framing that a proxy could read differently is how requests are smuggled.
+ */
+#include "http/head.h"
+
+#include "http/header.h"
+
+cz_field_id_t cz_head_field_id(catzilla_slice_t name)
+{
+    switch (name.size) {
+    case 4:
+        return cz_header_is(name, "host", 4) ? CZ_FIELD_HOST : CZ_FIELD_OTHER;
+    case 6:
+        return cz_header_is(name, "expect", 6) ? CZ_FIELD_EXPECT : CZ_FIELD_OTHER;
+    case 14:
+        return cz_header_is(name, "content-length", 14) ? CZ_FIELD_CONTENT_LENGTH : CZ_FIELD_OTHER;
+    case 17:
+        return cz_header_is(name, "transfer-encoding", 17) ? CZ_FIELD_TRANSFER_ENCODING
+                                                           : CZ_FIELD_OTHER;
+    default:
+        return CZ_FIELD_OTHER;
+    }
+}
+
+/* An unknown major version cannot be answered; a higher minor one is answered as 1.1. */
+static int check_version(const cz_head_t *head)
+{
+    if (head->major == 0)
+        return 400;
+    return head->major == 1 ? 0 : 505;
+}
+
+static int length_parse(catzilla_slice_t value, uint64_t *out)
+{
+    uint64_t length = 0;
+    if (value.size == 0)
+        return 400;
+    for (size_t i = 0; i < value.size; i++) {
+        char c = value.data[i];
+        if (c < '0' || c > '9')
+            return 400;
+        uint64_t digit = (uint64_t)(c - '0');
+        if (length > (UINT64_MAX - digit) / 10)
+            return 413;
+        length = length * 10 + digit;
+    }
+    *out = length;
+    return 0;
+}
+
+/* RFC 9112, section 6.1: only "chunked" is understood, and only from 1.1 on. */
+static int check_coding(cz_head_t *head, catzilla_slice_t value)
+{
+    if (head->minor == 0)
+        return 400;
+    if (cz_header_is(value, "chunked", 7)) {
+        head->chunked = true;
+        return 0;
+    }
+    const char *comma = value.size == 0 ? NULL : memchr(value.data, ',', value.size);
+    if (comma == NULL)
+        return value.size == 0 ? 400 : 501;
+    catzilla_slice_t first = {value.data, (size_t)(comma - value.data)};
+    return cz_header_is(cz_header_trim(first), "chunked", 7) ? 400 : 501;
+}
+
+static int check_fields(cz_head_t *head)
+{
+    uint32_t seen[5] = {0};
+    for (uint32_t i = 0; i < head->field_count; i++) {
+        const cz_field_t *field = &head->fields[i];
+        if (field->id == CZ_FIELD_OTHER)
+            continue;
+        catzilla_slice_t value = cz_head_slice(head, field->value, field->value_size);
+        int status = 0;
+        if (seen[field->id]++ > 0)
+            return field->id == CZ_FIELD_EXPECT ? 417 : 400;
+        if (field->id == CZ_FIELD_HOST)
+            status = cz_header_is_host(value) ? 0 : 400;
+        else if (field->id == CZ_FIELD_CONTENT_LENGTH)
+            status = length_parse(value, &head->content_length);
+        else if (field->id == CZ_FIELD_TRANSFER_ENCODING)
+            status = check_coding(head, value);
+        else if (head->minor > 0) {
+            head->expect_continue = cz_header_is(value, "100-continue", 12);
+            status = head->expect_continue ? 0 : 417;
+        }
+        if (status != 0)
+            return status;
+    }
+    if (seen[CZ_FIELD_CONTENT_LENGTH] > 0 && seen[CZ_FIELD_TRANSFER_ENCODING] > 0)
+        return 400;
+    if (head->minor > 0 && seen[CZ_FIELD_HOST] == 0)
+        return 400;
+    return 0;
+}
+
+/* Empty lines before the request line are skipped, but only whole ones. */
+static int check_lead(const cz_head_t *head)
+{
+    if (head->method % 2 != 0)
+        return 400;
+    for (uint32_t i = 0; i < head->method; i += 2)
+        if (head->base[i] != '\r' || head->base[i + 1] != '\n')
+            return 400;
+    return 0;
+}
+
+static int absolute_form(cz_head_t *head, catzilla_slice_t target)
+{
+    const char *scheme = memchr(target.data, ':', target.size);
+    if (scheme == NULL || target.size - (size_t)(scheme - target.data) < 4 ||
+        memcmp(scheme, "://", 3) != 0)
+        return 400;
+    catzilla_slice_t name = {target.data, (size_t)(scheme - target.data)};
+    if (!cz_header_is(name, "http", 4) && !cz_header_is(name, "https", 5))
+        return 400;
+    const char *host = scheme + 3;
+    const char *end = target.data + target.size;
+    const char *at = host;
+    while (at < end && *at != '/' && *at != '?')
+        at++;
+    catzilla_slice_t authority = {host, (size_t)(at - host)};
+    if (authority.size == 0 || !cz_header_is_host(authority))
+        return 400;
+    head->path = head->target + (uint32_t)(at - target.data);
+    head->path_size = (uint32_t)(end - at);
+    return 0;
+}
+
+/* Finds path and query in the target's forms (RFC 9112, section 3.2). */
+static int check_target(cz_head_t *head)
+{
+    catzilla_slice_t target = cz_head_slice(head, head->target, head->target_size);
+    catzilla_slice_t method = cz_head_slice(head, head->method, head->method_size);
+    head->path = head->target;
+    head->path_size = head->target_size;
+    if (catzilla_slice_equal(method, CATZILLA_SLICE("CONNECT")))
+        return 501; /* no proxy */
+    if (target.size == 0)
+        return 400;
+    for (size_t i = 0; i < target.size; i++)
+        if ((unsigned char)target.data[i] <= ' ' || (unsigned char)target.data[i] >= 0x7f ||
+            target.data[i] == '#')
+            return 400;
+    if (target.data[0] != '/') {
+        head->asterisk = target.size == 1 && target.data[0] == '*';
+        if (head->asterisk)
+            return catzilla_slice_equal(method, CATZILLA_SLICE("OPTIONS")) ? 0 : 400;
+        int status = absolute_form(head, target);
+        if (status != 0)
+            return status;
+    }
+    const char *path = head->base + head->path;
+    const char *mark = head->path_size == 0 ? NULL : memchr(path, '?', head->path_size);
+    if (mark != NULL) {
+        uint32_t size = (uint32_t)(mark - path);
+        head->has_query = true;
+        head->query = head->path + size + 1;
+        head->query_size = head->path_size - size - 1;
+        head->path_size = size;
+    }
+    return 0;
+}
+
+int cz_head_check(cz_head_t *head)
+{
+    int status = check_version(head);
+    if (status == 0)
+        status = check_lead(head);
+    if (status == 0)
+        status = check_target(head);
+    if (status == 0)
+        status = check_fields(head);
+    return status;
+}

@@ -1,0 +1,126 @@
+/* Names and values of header fields, by one table of what each byte may be part of. */
+#include "http/header.h"
+
+#include <stdint.h>
+
+enum {
+    IS_TOKEN = 1, /* RFC 9110, section 5.6.2: tchar */
+    IS_HOST = 2   /* RFC 3986, section 3.2.2: reg-name, and what IP literals add */
+};
+
+#define X IS_TOKEN
+#define H IS_HOST
+#define B (IS_TOKEN | IS_HOST)
+static const uint8_t kind[256] = {
+    ['!'] = B, ['#'] = X, ['$'] = B, ['%'] = B, ['&'] = B, ['\''] = B, ['('] = H, [')'] = H,
+    ['*'] = B, ['+'] = B, [','] = H, ['-'] = B, ['.'] = B, [';'] = H,  ['='] = H, ['^'] = X,
+    ['_'] = B, ['`'] = X, ['|'] = X, ['~'] = B, ['0'] = B, ['1'] = B,  ['2'] = B, ['3'] = B,
+    ['4'] = B, ['5'] = B, ['6'] = B, ['7'] = B, ['8'] = B, ['9'] = B,  ['a'] = B, ['b'] = B,
+    ['c'] = B, ['d'] = B, ['e'] = B, ['f'] = B, ['g'] = B, ['h'] = B,  ['i'] = B, ['j'] = B,
+    ['k'] = B, ['l'] = B, ['m'] = B, ['n'] = B, ['o'] = B, ['p'] = B,  ['q'] = B, ['r'] = B,
+    ['s'] = B, ['t'] = B, ['u'] = B, ['v'] = B, ['w'] = B, ['x'] = B,  ['y'] = B, ['z'] = B,
+    ['A'] = B, ['B'] = B, ['C'] = B, ['D'] = B, ['E'] = B, ['F'] = B,  ['G'] = B, ['H'] = B,
+    ['I'] = B, ['J'] = B, ['K'] = B, ['L'] = B, ['M'] = B, ['N'] = B,  ['O'] = B, ['P'] = B,
+    ['Q'] = B, ['R'] = B, ['S'] = B, ['T'] = B, ['U'] = B, ['V'] = B,  ['W'] = B, ['X'] = B,
+    ['Y'] = B, ['Z'] = B,
+};
+#undef X
+#undef H
+#undef B
+
+static bool all_of(catzilla_slice_t text, uint8_t wanted)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if ((kind[(unsigned char)text.data[i]] & wanted) == 0)
+            return false;
+    return true;
+}
+
+bool cz_header_is_token(catzilla_slice_t text)
+{
+    return text.size > 0 && all_of(text, IS_TOKEN);
+}
+
+bool cz_header_is_value(catzilla_slice_t text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if ((c < ' ' && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static char lowered(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool cz_header_is(catzilla_slice_t text, const char *lower, size_t size)
+{
+    if (text.size != size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if (lowered(text.data[i]) != lower[i])
+            return false;
+    }
+    return true;
+}
+
+bool cz_header_same(catzilla_slice_t a, catzilla_slice_t b)
+{
+    if (a.size != b.size)
+        return false;
+    for (size_t i = 0; i < a.size; i++)
+        if (lowered(a.data[i]) != lowered(b.data[i]))
+            return false;
+    return true;
+}
+
+static bool is_port(catzilla_slice_t text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.size <= 5;
+}
+
+bool cz_header_is_host(catzilla_slice_t value)
+{
+    catzilla_slice_t host = value;
+    catzilla_slice_t port = {value.data + value.size, 0};
+    if (value.size > 0 && value.data[0] == '[') {
+        const char *close = memchr(value.data, ']', value.size);
+        if (close == NULL || close == value.data + 1)
+            return false;
+        for (const char *c = value.data + 1; c < close; c++)
+            if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
+                return false;
+        port.data = close + 1;
+        port.size = value.size - (size_t)(port.data - value.data);
+        if (port.size > 0 && *port.data++ != ':')
+            return false;
+        port.size -= port.size > 0;
+        return is_port(port);
+    }
+    const char *colon = value.size == 0 ? NULL : memchr(value.data, ':', value.size);
+    if (colon != NULL) {
+        host.size = (size_t)(colon - value.data);
+        port.data = colon + 1;
+        port.size = value.size - host.size - 1;
+        if (host.size == 0)
+            return false;
+    }
+    return all_of(host, IS_HOST) && is_port(port);
+}
+
+catzilla_slice_t cz_header_trim(catzilla_slice_t text)
+{
+    while (text.size > 0 && (*text.data == ' ' || *text.data == '\t')) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
+        text.size--;
+    return text;
+}

@@ -1,0 +1,313 @@
+/*
+ * The glue to llhttp, which nothing else sees. llhttp judges the grammar; here its callbacks
+ * become an index of offsets (http/head.h) without a copy. A parser lives for one request: it is
+ * started anew for each, so no state of an earlier one, complete or refused, can leak into it.
+ */
+#include "http/parser.h"
+
+#include "http/header.h"
+
+#include <llhttp.h>
+#include <string.h>
+
+_Static_assert(sizeof(llhttp_t) <= CZ_PARSER_STATE_WORDS * sizeof(uint64_t),
+               "the parser's state must fit its place in cz_message_t");
+
+enum { OPEN_NONE, OPEN_NAME, OPEN_VALUE };
+
+/* What a method's name may be at most before it is no longer taken for one. */
+enum { MAX_METHOD_BYTES = 64 };
+
+static llhttp_t *parser_of(cz_message_t *message)
+{
+    return (llhttp_t *)(void *)message->state;
+}
+
+static uint32_t offset_of(const cz_message_t *message, const char *at)
+{
+    return (uint32_t)(at - message->head.base);
+}
+
+static int refuse(cz_message_t *message, int status)
+{
+    message->status = status;
+    return HPE_USER;
+}
+
+static int on_method(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    cz_head_t *head = &message->head;
+    if (head->method_size == 0)
+        head->method = offset_of(message, at);
+    head->method_size += (uint32_t)size;
+    return 0;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    cz_head_t *head = &message->head;
+    if (head->target_size == 0)
+        head->target = offset_of(message, at);
+    head->target_size += (uint32_t)size;
+    if (head->target_size > message->limits->max_target_bytes)
+        return refuse(message, 414);
+    return 0;
+}
+
+static cz_field_t *field_last(cz_message_t *message)
+{
+    return &message->head.fields[message->head.field_count + message->head.trailer_count - 1];
+}
+
+static int on_header_field(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    cz_head_t *head = &message->head;
+    if (message->open != OPEN_NAME) {
+        uint32_t count = head->field_count + head->trailer_count;
+        if (count >= message->limits->max_headers || count >= head->field_capacity)
+            return refuse(message, 431);
+        message->in_trailers = message->head_complete;
+        if (message->in_trailers)
+            head->trailer_count++;
+        else
+            head->field_count++;
+        memset(field_last(message), 0, sizeof(cz_field_t));
+        field_last(message)->name = offset_of(message, at);
+        message->open = OPEN_NAME;
+    }
+    cz_field_t *field = field_last(message);
+    if (size > (size_t)(UINT16_MAX - field->name_size))
+        return refuse(message, 431);
+    field->name_size = (uint16_t)(field->name_size + size);
+    return 0;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    cz_field_t *field = field_last(message);
+    if (message->open != OPEN_VALUE) {
+        field->value = offset_of(message, at);
+        message->open = OPEN_VALUE;
+    }
+    field->value_size += (uint32_t)size;
+    return 0;
+}
+
+static int on_header_value_complete(llhttp_t *parser)
+{
+    cz_message_t *message = parser->data;
+    cz_field_t *field = field_last(message);
+    cz_head_t *head = &message->head;
+    if (message->open != OPEN_VALUE)
+        field->value = field->name + field->name_size + 1u;
+    message->open = OPEN_NONE;
+    catzilla_slice_t value = cz_header_trim(cz_head_slice(head, field->value, field->value_size));
+    field->value = offset_of(message, value.data);
+    field->value_size = (uint32_t)value.size;
+    field->id = (uint16_t)cz_head_field_id(cz_head_slice(head, field->name, field->name_size));
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    cz_message_t *message = parser->data;
+    cz_head_t *head = &message->head;
+    message->head_complete = true;
+    head->major = parser->http_major;
+    head->minor = parser->http_minor;
+    head->upgrade = parser->upgrade != 0;
+    if (head->minor > 0)
+        head->keep_alive = (parser->flags & F_CONNECTION_CLOSE) == 0;
+    else
+        head->keep_alive = (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0 &&
+                           (parser->flags & F_CONNECTION_CLOSE) == 0;
+    int status = cz_head_check(head);
+    if (status != 0)
+        return refuse(message, status);
+    if (head->content_length > message->limits->max_body_bytes)
+        return refuse(message, 413);
+    return head->chunked || head->content_length > 0 ? HPE_PAUSED : 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    if (size > message->limits->max_body_bytes - message->body_size)
+        return refuse(message, 413);
+    char *wanted = message->head.base + message->body + message->body_size;
+    if (wanted != at)
+        memmove(wanted, at, size);
+    message->body_size += size;
+    return 0;
+}
+
+static int on_extension(llhttp_t *parser, const char *at, size_t size)
+{
+    cz_message_t *message = parser->data;
+    (void)at;
+    message->extension_bytes += size;
+    if (message->extension_bytes > message->limits->max_extension_bytes)
+        return refuse(message, 413);
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_method = on_method,
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_value = on_extension,
+    .on_message_complete = on_message_complete,
+};
+
+void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
+                     const cz_limits_t *limits)
+{
+    memset(message, 0, sizeof *message);
+    message->head.base = base;
+    message->head.fields = fields;
+    message->head.field_capacity = field_capacity;
+    message->limits = limits;
+    llhttp_t *parser = parser_of(message);
+    llhttp_init(parser, HTTP_REQUEST, &settings);
+    /* Versions are judged by cz_head_check(), since 1.2 is to be answered and 2.0 to get a 505. */
+    llhttp_set_lenient_version(parser, 1);
+    parser->data = message;
+}
+
+/*
+ * llhttp knows its methods and stops at the first byte that fits none. Whether that is an unknown
+ * method (501) or no method at all (400) shows at the token's end, which may be yet to come.
+ */
+static cz_parse_result_t unknown_method(cz_message_t *message, const char *end)
+{
+    const char *at = message->head.base;
+    while (end - at >= 2 && at[0] == '\r' && at[1] == '\n')
+        at += 2;
+    const char *begin = at;
+    while (at < end && at - begin < MAX_METHOD_BYTES && *at != ' ')
+        at++;
+    catzilla_slice_t token = {begin, (size_t)(at - begin)};
+    message->method_unknown = true;
+    if (!cz_header_is_token(token) || token.size == MAX_METHOD_BYTES) {
+        message->status = 400;
+        return CZ_PARSE_REFUSED;
+    }
+    if (at == end)
+        return CZ_PARSE_MORE;
+    message->status = 501;
+    return CZ_PARSE_REFUSED;
+}
+
+static int refusal_status(llhttp_errno_t error)
+{
+    switch (error) {
+    case HPE_PAUSED_H2_UPGRADE:
+    case HPE_INVALID_VERSION:
+        return 505;
+    default:
+        return 400;
+    }
+}
+
+/* A line that ends in a bare LF is one that another reader might not end there. */
+static bool has_bare_lf(const char *data, const char *end, const char *begin)
+{
+    while (data < end) {
+        const char *lf = memchr(data, '\n', (size_t)(end - data));
+        if (lf == NULL)
+            return false;
+        if (lf == begin || lf[-1] != '\r')
+            return true;
+        data = lf + 1;
+    }
+    return false;
+}
+
+/* Limits of an unfinished head; a finished one is measured when it ends. */
+static int head_overrun(const cz_message_t *message, size_t size)
+{
+    const cz_limits_t *limits = message->limits;
+    if (size <= limits->max_header_bytes)
+        return 0;
+    return message->head.field_count == 0 && message->open == OPEN_NONE ? 414 : 431;
+}
+
+static cz_parse_result_t head_finish(cz_message_t *message, const char *fresh, const char *end)
+{
+    cz_head_t *head = &message->head;
+    head->end = offset_of(message, end);
+    message->body = head->end;
+    if (has_bare_lf(fresh, end, head->base))
+        message->status = 400;
+    else
+        message->status = head_overrun(message, head->end);
+    return message->status == 0 ? CZ_PARSE_DONE : CZ_PARSE_REFUSED;
+}
+
+cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size, size_t *used)
+{
+    llhttp_t *parser = parser_of(message);
+    const char *end = data + size;
+    bool had_head = message->head_complete;
+    *used = size;
+    if (message->method_unknown)
+        return unknown_method(message, end);
+    if (message->paused) {
+        llhttp_resume(parser);
+        message->paused = false;
+    }
+    llhttp_errno_t error = llhttp_execute(parser, data, size);
+    if (error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE) {
+        *used = (size_t)(llhttp_get_error_pos(parser) - data);
+        message->paused = true;
+        if (!had_head && head_finish(message, data, data + *used) == CZ_PARSE_REFUSED)
+            return CZ_PARSE_REFUSED;
+        bool body_follows = message->head.chunked || message->head.content_length > 0;
+        return !had_head && body_follows ? CZ_PARSE_HEAD : CZ_PARSE_DONE;
+    }
+    if (error == HPE_INVALID_METHOD)
+        return unknown_method(message, end);
+    if (error != HPE_OK) {
+        if (message->status == 0)
+            message->status = refusal_status(error);
+        return CZ_PARSE_REFUSED;
+    }
+    if (!had_head) {
+        message->status = has_bare_lf(data, end, message->head.base)
+                              ? 400
+                              : head_overrun(message, (size_t)(end - message->head.base));
+    } else if (message->in_trailers && has_bare_lf(data, end, message->head.base)) {
+        message->status = 400;
+    }
+    return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
+}
+
+size_t cz_parser_kept(const cz_message_t *message, const char *end)
+{
+    if (!message->head_complete || message->in_trailers)
+        return (size_t)(end - message->head.base);
+    return message->body + message->body_size;
+}
+
+#define TEXT_OF(number)       #number
+#define VERSION_TEXT(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+const char *cz_parser_version(void)
+{
+    return VERSION_TEXT(LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH);
+}

@@ -1,0 +1,61 @@
+/* Reads requests from bytes as they come (RFC 9112). Layer: http. */
+#ifndef CZ_HTTP_PARSER_H
+#define CZ_HTTP_PARSER_H
+#include "http/head.h"
+
+#include <catzilla/slice.h>
+
+#define CZ_PARSER_STATE_WORDS 14
+
+/* What a request may cost before it is refused. */
+typedef struct cz_limits {
+    size_t max_target_bytes;
+    size_t max_header_bytes;
+    uint32_t max_headers;
+    size_t max_body_bytes;
+    size_t max_extension_bytes; /* of all chunks of a body together */
+} cz_limits_t;
+
+typedef enum cz_parse_result {
+    CZ_PARSE_MORE,   /* every byte was taken, the request goes on */
+    CZ_PARSE_HEAD,   /* the head is complete and a body follows; feed the rest to go on */
+    CZ_PARSE_DONE,   /* the request is complete */
+    CZ_PARSE_REFUSED /* `status` says with what; no further byte may be fed */
+} cz_parse_result_t;
+
+/* One request as far as it has been read. */
+typedef struct cz_message {
+    uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
+    cz_head_t head;
+    const cz_limits_t *limits;
+    size_t body;      /* offset from head.base of the body's first byte */
+    size_t body_size; /* decoded and lying together from `body` on */
+    size_t extension_bytes;
+    int status; /* of a refusal */
+    uint8_t open;
+    bool head_complete;
+    bool paused;
+    bool in_trailers;
+    bool method_unknown; /* until its end is seen, which decides between 400 and 501 */
+} cz_message_t;
+
+/* Starts a request whose first byte will be at `base`; `limits` is borrowed. */
+void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
+                     const cz_limits_t *limits);
+
+/*
+ * Takes bytes that lie right behind those kept so far (cz_parser_kept()). A body that comes in
+ * chunks is moved together in place. `*used` is how many bytes belong to this request.
+ */
+cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size, size_t *used);
+
+/*
+ * How many bytes from head.base on must be kept for the next feed, which must put its bytes
+ * right behind them: all of an unfinished head, later head and body without the framing.
+ */
+size_t cz_parser_kept(const cz_message_t *message, const char *end);
+
+/* The version of llhttp, such as "9.2.1". */
+const char *cz_parser_version(void);
+
+#endif

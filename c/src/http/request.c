@@ -1,0 +1,202 @@
+/*
+ * One request: accessors over the parser's index. Nothing is copied; a path with escapes alone
+ * gets a decoded copy in the request's memory, from which its parameters are slices.
+ */
+#include "http/request.h"
+
+#include "http/header.h"
+#include "http/percent.h"
+
+catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits, char *base,
+                                      const cz_request_owner_ops_t *ops, void *owner)
+{
+    size_t block_size;
+    size_t head = sizeof(catzilla_request_t) + limits->max_headers * sizeof(cz_field_t);
+    catzilla_request_t *request = cz_pool_take(pool, head + 256, &block_size);
+    if (request == NULL)
+        return NULL;
+    cz_parser_start(&request->message, base, request->fields, limits->max_headers, limits);
+    cz_arena_init(&request->arena, pool, (char *)request + head, block_size - head, SIZE_MAX);
+    request->block_size = block_size;
+    request->pool = pool;
+    request->ops = ops;
+    request->owner = owner;
+    request->started_ns = 0;
+    request->decoded_path = NULL;
+    request->decoded_size = 0;
+    request->route = NULL;
+    request->param_count = 0;
+    request->peer = NULL;
+    request->peer_size = 0;
+    return request;
+}
+
+void cz_request_destroy(catzilla_request_t *request)
+{
+    if (request == NULL)
+        return;
+    cz_arena_release(&request->arena);
+    cz_pool_give(request->pool, request, request->block_size);
+}
+
+static catzilla_slice_t decoded_path(const catzilla_request_t *request)
+{
+    catzilla_slice_t slice = {request->decoded_path, request->decoded_size};
+    return request->decoded_path == NULL ? catzilla_request_path(request) : slice;
+}
+
+static int path_decode(catzilla_request_t *request)
+{
+    catzilla_slice_t path = catzilla_request_path(request);
+    if (path.size == 0 || memchr(path.data, '%', path.size) == NULL)
+        return 0;
+    char *copy = cz_arena_take(&request->arena, path.size);
+    if (copy == NULL)
+        return CATZILLA_ERR_NOMEM;
+    if (!cz_percent_decode_path(path, copy, &request->decoded_size))
+        return CATZILLA_ERR_SYNTAX;
+    request->decoded_path = copy;
+    return 0;
+}
+
+/* Keeps the parameters as offsets, and turns the NULs that stand for encoded slashes back. */
+static void params_keep(catzilla_request_t *request, const catzilla_router_match_t *match)
+{
+    const char *base = decoded_path(request).data;
+    request->param_count = (uint32_t)match->param_count;
+    for (size_t i = 0; i < match->param_count; i++) {
+        request->params[i].name = match->params[i].name;
+        request->params[i].at = (uint32_t)(match->params[i].value.data - base);
+        request->params[i].size = (uint32_t)match->params[i].value.size;
+    }
+    char *escape = request->decoded_path;
+    char *end = escape == NULL ? NULL : escape + request->decoded_size;
+    while (escape != NULL && (escape = memchr(escape, '\0', (size_t)(end - escape))) != NULL)
+        *escape++ = '/';
+}
+
+int cz_request_route(catzilla_request_t *request, const catzilla_router_t *router,
+                     catzilla_router_result_t *result, catzilla_slice_t *allow)
+{
+    catzilla_router_match_t match;
+    allow->data = NULL;
+    allow->size = 0;
+    int rc = path_decode(request);
+    if (rc != 0)
+        return rc;
+    /* An absolute-form target may have no path, which means the root (RFC 9112, 3.2.2). */
+    catzilla_slice_t path = decoded_path(request);
+    if (path.size == 0)
+        path = CATZILLA_SLICE("/");
+    *result = catzilla_router_lookup(router, catzilla_request_method(request), path, &match);
+    request->route = match.value;
+    if (*result == CATZILLA_ROUTER_FOUND && path.size == decoded_path(request).size)
+        params_keep(request, &match);
+    if (*result == CATZILLA_ROUTER_NO_METHOD) {
+        char *copy = cz_arena_take(&request->arena, match.allow.size);
+        if (copy == NULL)
+            return CATZILLA_ERR_NOMEM;
+        memcpy(copy, match.allow.data, match.allow.size);
+        allow->data = copy;
+        allow->size = match.allow.size;
+    }
+    return 0;
+}
+
+catzilla_slice_t catzilla_request_method(const catzilla_request_t *request)
+{
+    const cz_head_t *head = &request->message.head;
+    return cz_head_slice(head, head->method, head->method_size);
+}
+
+catzilla_slice_t catzilla_request_target(const catzilla_request_t *request)
+{
+    const cz_head_t *head = &request->message.head;
+    return cz_head_slice(head, head->target, head->target_size);
+}
+
+catzilla_slice_t catzilla_request_path(const catzilla_request_t *request)
+{
+    const cz_head_t *head = &request->message.head;
+    return cz_head_slice(head, head->path, head->path_size);
+}
+
+catzilla_slice_t catzilla_request_query(const catzilla_request_t *request)
+{
+    const cz_head_t *head = &request->message.head;
+    catzilla_slice_t none = {NULL, 0};
+    return head->has_query ? cz_head_slice(head, head->query, head->query_size) : none;
+}
+
+catzilla_slice_t catzilla_request_body(const catzilla_request_t *request)
+{
+    const cz_message_t *message = &request->message;
+    catzilla_slice_t body = {message->head.base + message->body, message->body_size};
+    return body;
+}
+
+catzilla_slice_t catzilla_request_param(const catzilla_request_t *request, const char *name)
+{
+    catzilla_slice_t none = {NULL, 0};
+    catzilla_slice_t wanted = catzilla_slice_of(name);
+    for (uint32_t i = 0; i < request->param_count; i++) {
+        const cz_request_param_t *param = &request->params[i];
+        if (!catzilla_slice_equal(param->name, wanted))
+            continue;
+        catzilla_slice_t value = {decoded_path(request).data + param->at, param->size};
+        return value;
+    }
+    return none;
+}
+
+catzilla_slice_t catzilla_request_header(const catzilla_request_t *request, const char *name)
+{
+    const cz_head_t *head = &request->message.head;
+    catzilla_slice_t none = {NULL, 0};
+    catzilla_slice_t wanted = catzilla_slice_of(name);
+    for (uint32_t i = 0; i < head->field_count; i++) {
+        const cz_field_t *field = &head->fields[i];
+        if (cz_header_same(cz_head_slice(head, field->name, field->name_size), wanted))
+            return cz_head_slice(head, field->value, field->value_size);
+    }
+    return none;
+}
+
+size_t catzilla_request_header_count(const catzilla_request_t *request)
+{
+    return request->message.head.field_count;
+}
+
+int catzilla_request_header_at(const catzilla_request_t *request, size_t index,
+                               catzilla_slice_t *name, catzilla_slice_t *value)
+{
+    const cz_head_t *head = &request->message.head;
+    catzilla_slice_t none = {NULL, 0};
+    const cz_field_t *field = index < head->field_count ? &head->fields[index] : NULL;
+    if (name != NULL)
+        *name = field == NULL ? none : cz_head_slice(head, field->name, field->name_size);
+    if (value != NULL)
+        *value = field == NULL ? none : cz_head_slice(head, field->value, field->value_size);
+    return field == NULL ? CATZILLA_ERR_INVALID : 0;
+}
+
+catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request)
+{
+    /* Asked for rarely, so it is made at the first call and kept with the request. */
+    catzilla_request_t *own = (catzilla_request_t *)request;
+    catzilla_slice_t peer = {own->peer, own->peer_size};
+    if (peer.data != NULL)
+        return peer;
+    char *storage = cz_arena_take(&own->arena, CZ_PEER_SIZE);
+    if (storage == NULL)
+        return CATZILLA_SLICE("");
+    peer = own->ops->peer(own->owner, storage);
+    own->peer = storage;
+    own->peer_size = (uint32_t)peer.size;
+    return peer;
+}
+
+void *catzilla_request_scratch(catzilla_request_t *request, size_t size)
+{
+    return cz_arena_take(&request->arena, size);
+}

@@ -1,0 +1,55 @@
+/* A request's inside, for the server and its own file. Layer: http. */
+#ifndef CZ_HTTP_REQUEST_H
+#define CZ_HTTP_REQUEST_H
+#include "http/arena.h"
+#include "http/parser.h"
+
+#include <catzilla/request.h>
+#include <catzilla/router.h>
+
+/* Longest text of a peer: "[IPv6 with a zone]:65535". */
+#define CZ_PEER_SIZE 64
+
+/* What a request asks of the connection that it came by; the server sets it. */
+typedef struct cz_request_owner_ops {
+    catzilla_slice_t (*peer)(void *owner, char storage[CZ_PEER_SIZE]);
+} cz_request_owner_ops_t;
+
+typedef struct cz_request_param {
+    catzilla_slice_t name; /* borrows the router */
+    uint32_t at;           /* from the decoded path's first byte */
+    uint32_t size;
+} cz_request_param_t;
+
+/* One block of the request pool: this, its fields, and the beginning of its arena. */
+struct catzilla_request {
+    cz_message_t message;
+    size_t block_size;
+    cz_pool_t *pool;
+    cz_arena_t arena;
+    const cz_request_owner_ops_t *ops;
+    void *owner;
+    uint64_t started_ns;
+    char *decoded_path; /* NULL where the path as sent has no escape */
+    size_t decoded_size;
+    void *route; /* what the router led to */
+    uint32_t param_count;
+    uint32_t peer_size;
+    char *peer;
+    cz_request_param_t params[CATZILLA_ROUTER_MAX_PARAMS];
+    cz_field_t fields[];
+};
+
+/* NULL when memory is exhausted. `base` is where its first byte lies; `limits` is borrowed. */
+catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits, char *base,
+                                      const cz_request_owner_ops_t *ops, void *owner);
+void cz_request_destroy(catzilla_request_t *request);
+
+/*
+ * Decodes the path and looks it up. CATZILLA_ERR_SYNTAX for a malformed path, CATZILLA_ERR_NOMEM;
+ * else `result` and, under CATZILLA_ROUTER_NO_METHOD, `allow` in memory of the request.
+ */
+int cz_request_route(catzilla_request_t *request, const catzilla_router_t *router,
+                     catzilla_router_result_t *result, catzilla_slice_t *allow);
+
+#endif

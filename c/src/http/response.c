@@ -1,0 +1,222 @@
+/*
+ * The reply as its handler builds it. Fields are written down as they will be sent, so that the
+ * head of a reply is a handful of copies; everything fits the response's own block as long as
+ * the reply is small.
+ */
+#include "http/response.h"
+
+#include "http/header.h"
+#include "http/status.h"
+
+#include <unistd.h>
+
+#define BLOCK_SIZE     4096u
+#define FIELDS_STORAGE 1024u
+#define FIXED_ROOM     256u /* status line, date, length, connection, empty line */
+
+catzilla_response_t *cz_response_create(cz_pool_t *pool)
+{
+    size_t block_size;
+    catzilla_response_t *response = cz_pool_take(pool, BLOCK_SIZE, &block_size);
+    if (response == NULL)
+        return NULL;
+    response->pool = pool;
+    response->block_size = block_size;
+    response->status = 200;
+    response->body_kind = CZ_BODY_NONE;
+    response->length = 0;
+    char *storage = response->storage;
+    size_t size = block_size - sizeof *response;
+    cz_buffer_init(&response->fields, storage, FIELDS_STORAGE);
+    cz_buffer_init(&response->copied, storage + FIELDS_STORAGE, size - FIELDS_STORAGE);
+    return response;
+}
+
+static void body_drop(catzilla_response_t *response)
+{
+    if (response->body_kind == CZ_BODY_BORROWED && response->release != NULL)
+        response->release(response->release_data);
+    if (response->body_kind == CZ_BODY_FILE)
+        close(response->fd);
+    response->body_kind = CZ_BODY_NONE;
+    response->copied.size = 0;
+    response->length = 0;
+}
+
+void cz_response_destroy(catzilla_response_t *response)
+{
+    if (response == NULL)
+        return;
+    body_drop(response);
+    cz_buffer_release(&response->fields, response->pool);
+    cz_buffer_release(&response->copied, response->pool);
+    cz_pool_give(response->pool, response, response->block_size);
+}
+
+void cz_response_reset(catzilla_response_t *response)
+{
+    body_drop(response);
+    response->status = 200;
+    response->fields.size = 0;
+}
+
+void cz_response_plain(catzilla_response_t *response, int status)
+{
+    cz_response_reset(response);
+    response->status = status;
+    catzilla_slice_t reason = cz_status_reason(status);
+    char text[80];
+    size_t size = 0;
+    for (int unit = 100; unit > 0; unit /= 10)
+        text[size++] = (char)('0' + status / unit % 10);
+    text[size++] = ' ';
+    memcpy(text + size, reason.data, reason.size);
+    size += reason.size;
+    text[size++] = '\n';
+    /* Without memory the reply goes out with an empty body, which says enough. */
+    catzilla_slice_t body = {text, size};
+    if (catzilla_response_body(response, body) == 0)
+        catzilla_response_header(response, CATZILLA_SLICE("Content-Type"),
+                                 CATZILLA_SLICE("text/plain; charset=utf-8"));
+}
+
+int catzilla_response_status(catzilla_response_t *response, int status)
+{
+    if (status < 200 || status > 599)
+        return CATZILLA_ERR_INVALID;
+    response->status = status;
+    return 0;
+}
+
+/* Fields that would contradict the framing or the library's own. */
+static bool is_reserved(catzilla_slice_t name)
+{
+    switch (name.size) {
+    case 4:
+        return cz_header_is(name, "date", 4);
+    case 10:
+        return cz_header_is(name, "connection", 10) || cz_header_is(name, "keep-alive", 10);
+    case 14:
+        return cz_header_is(name, "content-length", 14);
+    case 17:
+        return cz_header_is(name, "transfer-encoding", 17);
+    default:
+        return false;
+    }
+}
+
+int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t name,
+                             catzilla_slice_t value)
+{
+    if (!cz_header_is_token(name) || !cz_header_is_value(value) || is_reserved(name))
+        return CATZILLA_ERR_HEADER;
+    if (name.size > SIZE_MAX / 2 || value.size > SIZE_MAX / 4)
+        return CATZILLA_ERR_NOMEM;
+    cz_buffer_t *fields = &response->fields;
+    int rc = cz_buffer_reserve(fields, response->pool, name.size + value.size + 4);
+    if (rc != 0)
+        return rc;
+    cz_buffer_put(fields, name.data, name.size);
+    cz_buffer_put(fields, ": ", 2);
+    if (value.size > 0)
+        cz_buffer_put(fields, value.data, value.size);
+    cz_buffer_put(fields, "\r\n", 2);
+    return 0;
+}
+
+int catzilla_response_body(catzilla_response_t *response, catzilla_slice_t body)
+{
+    body_drop(response);
+    if (body.size == 0)
+        return 0;
+    int rc = cz_buffer_reserve(&response->copied, response->pool, body.size);
+    if (rc != 0)
+        return rc;
+    cz_buffer_put(&response->copied, body.data, body.size);
+    response->body_kind = CZ_BODY_COPIED;
+    response->length = body.size;
+    return 0;
+}
+
+int catzilla_response_body_borrow(catzilla_response_t *response, catzilla_slice_t body,
+                                  void (*release)(void *user_data), void *user_data)
+{
+    body_drop(response);
+    if (body.data == NULL) {
+        if (release != NULL)
+            release(user_data);
+        return CATZILLA_ERR_INVALID;
+    }
+    response->body_kind = CZ_BODY_BORROWED;
+    response->borrowed = body;
+    response->release = release;
+    response->release_data = user_data;
+    response->length = body.size;
+    return 0;
+}
+
+int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offset, uint64_t length)
+{
+    body_drop(response);
+    if (fd < 0)
+        return CATZILLA_ERR_INVALID;
+    if (offset > INT64_MAX || length > INT64_MAX - offset) {
+        close(fd);
+        return CATZILLA_ERR_INVALID;
+    }
+    response->body_kind = CZ_BODY_FILE;
+    response->fd = fd;
+    response->offset = offset;
+    response->length = length;
+    return 0;
+}
+
+bool cz_response_is_bodiless(int status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
+
+size_t cz_response_head_room(const catzilla_response_t *response)
+{
+    return response->fields.size + FIXED_ROOM;
+}
+
+static char *put(char *out, const char *data, size_t size)
+{
+    memcpy(out, data, size);
+    return out + size;
+}
+
+static char *put_number(char *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return put(out, digits + at, sizeof digits - at);
+}
+
+#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
+
+char *cz_response_write_head(const catzilla_response_t *response, const cz_reply_facts_t *facts,
+                             char *out)
+{
+    char scratch[32];
+    catzilla_slice_t line = cz_status_line(response->status, scratch);
+    out = put(out, line.data, line.size);
+    out = put(out, facts->date_line, CZ_DATE_LINE_SIZE);
+    if (!cz_response_is_bodiless(response->status)) {
+        out = PUT(out, "Content-Length: ");
+        out = put_number(out, response->length);
+        out = PUT(out, "\r\n");
+    }
+    if (!facts->keep_alive)
+        out = PUT(out, "Connection: close\r\n");
+    else if (facts->http_1_0)
+        out = PUT(out, "Connection: keep-alive\r\n");
+    if (response->fields.size > 0)
+        out = put(out, response->fields.data, response->fields.size);
+    return PUT(out, "\r\n");
+}

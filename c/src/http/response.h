@@ -1,0 +1,61 @@
+/* A response's inside, for the server and its own file. Layer: http. */
+#ifndef CZ_HTTP_RESPONSE_H
+#define CZ_HTTP_RESPONSE_H
+#include "http/buffer.h"
+
+#include <catzilla/response.h>
+
+typedef enum cz_body_kind {
+    CZ_BODY_NONE,
+    CZ_BODY_COPIED,
+    CZ_BODY_BORROWED,
+    CZ_BODY_FILE
+} cz_body_kind_t;
+
+/* One block of the response pool: this, and the first storage of its two buffers. */
+struct catzilla_response {
+    cz_pool_t *pool;
+    size_t block_size;
+    int status;
+    cz_body_kind_t body_kind;
+    cz_buffer_t fields; /* "Name: value\r\n" each */
+    cz_buffer_t copied;
+    catzilla_slice_t borrowed;
+    void (*release)(void *user_data);
+    void *release_data;
+    int fd;
+    uint64_t offset;
+    uint64_t length; /* of the body, of whatever kind */
+    char storage[];
+};
+
+/* What the head of a reply depends on beside the response itself. */
+typedef struct cz_reply_facts {
+    const char *date_line; /* CZ_DATE_LINE_SIZE bytes */
+    bool keep_alive;
+    bool http_1_0;
+} cz_reply_facts_t;
+
+#define CZ_DATE_LINE_SIZE 37 /* "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" */
+
+/* NULL when memory is exhausted. */
+catzilla_response_t *cz_response_create(cz_pool_t *pool);
+void cz_response_destroy(catzilla_response_t *response);
+
+/* Forgets everything set: status 200, no field, no body; a borrowed body is released. */
+void cz_response_reset(catzilla_response_t *response);
+
+/* Resets, and answers `status` with its number and reason as a plain body. */
+void cz_response_plain(catzilla_response_t *response, int status);
+
+/* Whether a reply of this status has no body and no Content-Length. */
+bool cz_response_is_bodiless(int status);
+
+/* The room that cz_response_write_head() needs at most. */
+size_t cz_response_head_room(const catzilla_response_t *response);
+
+/* Writes status line and header section; returns its end. */
+char *cz_response_write_head(const catzilla_response_t *response, const cz_reply_facts_t *facts,
+                             char *out);
+
+#endif

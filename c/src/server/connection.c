@@ -1,0 +1,336 @@
+/*
+ * One connection. Bytes are read into the worker's buffer and parsed there; only what a read
+ * leaves unfinished moves to a buffer of the connection's own, into which the next read then goes
+ * directly. Requests are answered one after another, so replies are in order whatever happens,
+ * and gather in the output until the loop's check sends them.
+ */
+#include "server/connection.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#define OWN_SMALLEST 1024u
+#define OWN_ROOM     512u /* free at least when a read begins */
+
+static void parse(cz_connection_t *connection, char *data, size_t size);
+
+void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
+{
+    cz_worker_t *worker = connection->worker;
+    cz_deadline_set(&worker->deadlines, &connection->deadline, wait, uv_now(worker->loop));
+}
+
+static void own_release(cz_connection_t *connection)
+{
+    cz_pool_give(&connection->worker->requests, connection->own, connection->own_size);
+    connection->own = NULL;
+    connection->own_size = connection->own_used = connection->own_unparsed = 0;
+}
+
+static void request_release(cz_connection_t *connection)
+{
+    cz_request_destroy(connection->request);
+    connection->request = NULL;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    cz_connection_t *connection = handle->data;
+    cz_worker_t *worker = connection->worker;
+    if (connection->previous == NULL)
+        worker->open = connection->next;
+    else
+        connection->previous->next = connection->next;
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    cz_output_drop(&connection->output, &worker->responses);
+    request_release(connection);
+    own_release(connection);
+    cz_pool_give(&worker->connections, connection, connection->block_size);
+    cz_worker_connection_closed(worker);
+}
+
+void cz_connection_close(cz_connection_t *connection)
+{
+    if (connection->closing)
+        return;
+    connection->closing = true;
+    cz_connection_wait(connection, CZ_WAIT_NOTHING);
+    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+}
+
+/* Makes room in the connection's own buffer; the request's offsets follow its first byte. */
+static bool own_reserve(cz_connection_t *connection, size_t size)
+{
+    cz_pool_t *pool = &connection->worker->requests;
+    if (size <= connection->own_size)
+        return true;
+    size_t capacity;
+    char *grown = cz_pool_take(pool, size, &capacity);
+    if (grown == NULL)
+        return false;
+    if (connection->own_used > 0)
+        memcpy(grown, connection->own, connection->own_used);
+    if (connection->request != NULL && connection->own != NULL)
+        connection->request->message.head.base = grown;
+    cz_pool_give(pool, connection->own, connection->own_size);
+    connection->own = grown;
+    connection->own_size = capacity;
+    return true;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    cz_connection_t *connection = handle->data;
+    (void)suggested;
+    buffer->base = connection->worker->read_buffer;
+    buffer->len = CZ_READ_BUFFER_SIZE;
+    if (connection->own == NULL || connection->lingers)
+        return;
+    size_t used = connection->own_used;
+    size_t wanted = used + OWN_ROOM;
+    if (wanted > connection->own_size && connection->own_size * 2 > wanted)
+        wanted = connection->own_size * 2;
+    if (!own_reserve(connection, wanted)) {
+        buffer->base = NULL;
+        buffer->len = 0;
+        return;
+    }
+    buffer->base = connection->own + used;
+    buffer->len = connection->own_size - used;
+}
+
+static void on_ended(cz_connection_t *connection, ssize_t reason)
+{
+    connection->reading = false;
+    connection->peer_ended = true;
+    if (reason == UV_ENOBUFS) {
+        cz_connection_refuse(connection, 503);
+        return;
+    }
+    bool output = connection->output.first != NULL || connection->writing;
+    if (reason != UV_EOF || connection->lingers || !output) {
+        cz_connection_close(connection);
+        return;
+    }
+    /* The peer has only closed its half: what it asked for is still sent. */
+    connection->ends = true;
+    request_release(connection);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    cz_connection_t *connection = stream->data;
+    if (connection->closing || size == 0)
+        return;
+    if (size < 0) {
+        on_ended(connection, size);
+        return;
+    }
+    if (connection->lingers || connection->ends)
+        return;
+    if (connection->own != NULL)
+        connection->own_used += (size_t)size;
+    parse(connection, buffer->base, (size_t)size);
+}
+
+static void read_start(cz_connection_t *connection)
+{
+    if (connection->reading || connection->peer_ended || connection->closing)
+        return;
+    if (uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) == 0)
+        connection->reading = true;
+    else
+        cz_connection_close(connection);
+}
+
+static void read_stop(cz_connection_t *connection)
+{
+    uv_read_stop((uv_stream_t *)&connection->tcp);
+    connection->reading = false;
+}
+
+/* The head is complete and its peer waits with the body until it is told to go on. */
+static void go_on(cz_connection_t *connection)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    cz_output_t *output = &connection->output;
+    char *room = cz_output_reserve(output, &connection->worker->responses, sizeof line - 1);
+    if (room == NULL)
+        return; /* it goes on by itself after a while */
+    memcpy(room, line, sizeof line - 1);
+    cz_output_commit(output, sizeof line - 1);
+    cz_worker_flush_later(connection->worker, connection);
+}
+
+static bool request_begin(cz_connection_t *connection, char *base);
+
+/*
+ * Keeps what this read leaves over: `data` to `end` was not parsed, and of an unfinished request
+ * what its parser still needs lies before. Without either the own buffer goes back to the pool.
+ */
+static void keep_rest(cz_connection_t *connection, char *data, char *end)
+{
+    catzilla_request_t *request = connection->request;
+    char *begin = data;
+    size_t size = (size_t)(end - data);
+    if (request != NULL) {
+        begin = request->message.head.base;
+        size = cz_parser_kept(&request->message, end);
+    }
+    if (size == 0 || connection->ends) {
+        own_release(connection);
+        return;
+    }
+    if (connection->own == NULL) {
+        size_t wanted = size + OWN_ROOM < OWN_SMALLEST ? OWN_SMALLEST : size + OWN_ROOM;
+        if (!own_reserve(connection, wanted)) {
+            cz_connection_refuse(connection, 503);
+            return;
+        }
+    }
+    memmove(connection->own, begin, size);
+    connection->own_used = size;
+    connection->own_unparsed = request == NULL ? 0 : size;
+    if (request != NULL)
+        request->message.head.base = connection->own;
+}
+
+void cz_connection_wait_input(cz_connection_t *connection)
+{
+    cz_wait_t wait = CZ_WAIT_REQUEST;
+    if (connection->closing || connection->lingers || connection->writing)
+        return;
+    if (connection->request != NULL)
+        wait = connection->request->message.head_complete ? CZ_WAIT_BODY : CZ_WAIT_HEAD;
+    /* Head and body have one deadline each, however many reads they take. */
+    if (wait == CZ_WAIT_REQUEST || connection->deadline.wait != wait)
+        cz_connection_wait(connection, wait);
+}
+
+/* Takes bytes that lie right behind those of the request in progress. */
+static void parse(cz_connection_t *connection, char *data, size_t size)
+{
+    char *end = data + size;
+    while (data < end && !connection->ends && !connection->closing) {
+        if (connection->request == NULL && connection->output.queued >= CZ_OUTPUT_HIGH) {
+            connection->paused = true;
+            read_stop(connection);
+            cz_worker_flush_later(connection->worker, connection);
+            break;
+        }
+        if (connection->request == NULL && !request_begin(connection, data)) {
+            cz_connection_refuse(connection, 503);
+            break;
+        }
+        size_t used;
+        cz_message_t *message = &connection->request->message;
+        cz_parse_result_t result = cz_parser_feed(message, data, (size_t)(end - data), &used);
+        data += used;
+        if (result == CZ_PARSE_HEAD) {
+            if (message->head.expect_continue && data == end)
+                go_on(connection);
+        } else if (result == CZ_PARSE_DONE) {
+            /* What came behind a request that ends the connection must not reset it. */
+            cz_connection_answer(connection);
+            if (connection->ends && data < end)
+                connection->lingers = true;
+        } else if (result == CZ_PARSE_REFUSED) {
+            cz_connection_refuse(connection, message->status);
+        }
+    }
+    keep_rest(connection, data, end);
+    cz_connection_wait_input(connection);
+}
+
+void cz_connection_resume(cz_connection_t *connection)
+{
+    connection->paused = false;
+    if (connection->ends || connection->closing)
+        return;
+    size_t unparsed = connection->own_unparsed;
+    if (connection->own != NULL && unparsed < connection->own_used)
+        parse(connection, connection->own + unparsed, connection->own_used - unparsed);
+    if (!connection->paused)
+        read_start(connection);
+}
+
+static catzilla_slice_t peer_text(void *owner, char storage[CZ_PEER_SIZE])
+{
+    cz_connection_t *connection = owner;
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    catzilla_slice_t text = {storage, 0};
+    char host[INET6_ADDRSTRLEN];
+    if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &size) != 0)
+        return text;
+    bool v6 = address.ss_family == AF_INET6;
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)&address;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
+    if (address.ss_family != AF_INET && !v6)
+        return text;
+    if ((v6 ? uv_ip6_name(in6, host, sizeof host) : uv_ip4_name(in4, host, sizeof host)) != 0)
+        return text;
+    text.size = (size_t)snprintf(storage, CZ_PEER_SIZE, v6 ? "[%s]:%u" : "%s:%u", host,
+                                 (unsigned)ntohs(v6 ? in6->sin6_port : in4->sin_port));
+    return text;
+}
+
+static const cz_request_owner_ops_t owner_ops = {peer_text};
+
+static bool request_begin(cz_connection_t *connection, char *base)
+{
+    cz_worker_t *worker = connection->worker;
+    connection->request =
+        cz_request_create(&worker->requests, &worker->limits, base, &owner_ops, connection);
+    if (connection->request == NULL)
+        return false;
+    if (worker->options->access != NULL)
+        connection->request->started_ns = uv_hrtime();
+    return true;
+}
+
+void cz_connection_accept(cz_worker_t *worker)
+{
+    cz_connection_t *connection = NULL;
+    size_t size;
+    uv_os_fd_t fd;
+    connection = cz_pool_take(&worker->connections, sizeof *connection, &size);
+    if (connection == NULL) {
+        /* Left waiting, it would stop the listener for good; the next close tries again. */
+        worker->accept_waits = true;
+        return;
+    }
+    memset(connection, 0, sizeof *connection);
+    connection->block_size = size;
+    connection->worker = worker;
+    if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
+        cz_pool_give(&worker->connections, connection, connection->block_size);
+        worker->accept_waits = true;
+        return;
+    }
+    connection->tcp.data = connection;
+    connection->next = worker->open;
+    if (worker->open != NULL)
+        worker->open->previous = connection;
+    worker->open = connection;
+    worker->open_count++;
+    if (uv_accept((uv_stream_t *)&worker->listener, (uv_stream_t *)&connection->tcp) != 0 ||
+        uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
+        cz_connection_close(connection);
+        return;
+    }
+    connection->fd = fd;
+    cz_connection_wait(connection, CZ_WAIT_REQUEST);
+    read_start(connection);
+}
+
+void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)
+{
+    if (wait == CZ_WAIT_HEAD || wait == CZ_WAIT_BODY) {
+        cz_connection_refuse(connection, 408);
+        cz_connection_flush(connection);
+    } else {
+        cz_connection_close(connection);
+    }
+}

@@ -1,0 +1,105 @@
+/*
+ * How output leaves. Sending happens once an iteration of the loop, straight on the socket; only
+ * what the socket does not take goes through libuv, which waits for it. A file then gives one
+ * bounded piece at a time, so that a slow reader costs that piece and no more.
+ */
+#include "server/connection.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#define FILE_PIECE 16384u
+
+/* One write that waits; response class. */
+typedef struct waiting_write {
+    uv_write_t request;
+    cz_connection_t *connection;
+    size_t block_size;
+    size_t size; /* offered to libuv */
+    char storage[];
+} waiting_write_t;
+
+static void on_written(uv_write_t *request, int status)
+{
+    waiting_write_t *write = request->data;
+    cz_connection_t *connection = write->connection;
+    cz_pool_t *pool = &connection->worker->responses;
+    size_t size = write->size;
+    cz_pool_give(pool, write, write->block_size);
+    connection->writing = false;
+    if (connection->closing)
+        return;
+    if (status != 0) {
+        cz_connection_close(connection);
+        return;
+    }
+    cz_output_advance(&connection->output, pool, size);
+    cz_worker_flush_later(connection->worker, connection);
+}
+
+static void write_waiting(cz_connection_t *connection)
+{
+    cz_pool_t *pool = &connection->worker->responses;
+    bool is_file = cz_output_is_file(&connection->output);
+    size_t block_size;
+    waiting_write_t *write =
+        cz_pool_take(pool, sizeof *write + (is_file ? FILE_PIECE : 0), &block_size);
+    if (write == NULL) {
+        cz_connection_close(connection);
+        return;
+    }
+    write->connection = connection;
+    write->block_size = block_size;
+    write->request.data = write;
+    catzilla_slice_t bytes = cz_output_peek(&connection->output, write->storage,
+                                            is_file ? block_size - sizeof *write : 0);
+    write->size = bytes.size;
+    uv_buf_t buffer = uv_buf_init((char *)bytes.data, (unsigned)bytes.size);
+    if (bytes.size == 0 ||
+        uv_write(&write->request, (uv_stream_t *)&connection->tcp, &buffer, 1, on_written) != 0) {
+        cz_pool_give(pool, write, block_size);
+        cz_connection_close(connection);
+        return;
+    }
+    connection->writing = true;
+    cz_connection_wait(connection, CZ_WAIT_WRITE);
+}
+
+/* Everything is sent and nothing more is read: the connection ends, so that the peer sees it. */
+static void finish(cz_connection_t *connection)
+{
+    if (!connection->lingers || connection->peer_ended) {
+        cz_connection_close(connection);
+        return;
+    }
+    /* A close with unread bytes would be a reset, which could take the reply with it. */
+    if (shutdown(connection->fd, SHUT_WR) != 0)
+        cz_connection_close(connection);
+    else
+        cz_connection_wait(connection, CZ_WAIT_LINGER);
+}
+
+void cz_connection_flush(cz_connection_t *connection)
+{
+    if (connection->closing || connection->writing)
+        return;
+    cz_flush_t result =
+        cz_output_flush(&connection->output, &connection->worker->responses, connection->fd);
+    if (result == CZ_FLUSH_FAILED) {
+        cz_connection_close(connection);
+        return;
+    }
+    if (result == CZ_FLUSH_BLOCKED) {
+        write_waiting(connection);
+        if (connection->closing)
+            return;
+    }
+    if (connection->paused && connection->output.queued <= CZ_OUTPUT_HIGH / 2)
+        cz_connection_resume(connection);
+    if (connection->closing || connection->writing || connection->output.first != NULL)
+        return;
+    if (connection->ends)
+        finish(connection);
+    else if (connection->deadline.wait == CZ_WAIT_WRITE)
+        cz_connection_wait_input(connection);
+}
