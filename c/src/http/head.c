@@ -27,8 +27,6 @@ cz_field_id_t cz_head_field_id(catzilla_slice_t name)
 /* An unknown major version cannot be answered; a higher minor one is answered as 1.1. */
 static int check_version(const cz_head_t *head)
 {
-    if (head->major == 0)
-        return 400;
     return head->major == 1 ? 0 : 505;
 }
 
@@ -97,15 +95,21 @@ static int check_fields(cz_head_t *head)
     return 0;
 }
 
-/* Empty lines before the request line are skipped, but only whole ones. */
-static int check_lead(const cz_head_t *head)
+/*
+ * Empty lines before the request line are skipped, but only whole ones, and its parts stand one
+ * space apart.
+ */
+static int check_line(const cz_head_t *head)
 {
+    const char *behind = head->base + head->target + head->target_size;
     if (head->method % 2 != 0)
         return 400;
     for (uint32_t i = 0; i < head->method; i += 2)
         if (head->base[i] != '\r' || head->base[i + 1] != '\n')
             return 400;
-    return 0;
+    if (head->target != head->method + head->method_size + 1)
+        return 400;
+    return behind[0] == ' ' && behind[1] == 'H' ? 0 : 400;
 }
 
 static int absolute_form(cz_head_t *head, catzilla_slice_t target)
@@ -167,9 +171,9 @@ static int check_target(cz_head_t *head)
 
 int cz_head_check(cz_head_t *head)
 {
-    int status = check_version(head);
+    int status = check_line(head);
     if (status == 0)
-        status = check_lead(head);
+        status = check_version(head);
     if (status == 0)
         status = check_target(head);
     if (status == 0)

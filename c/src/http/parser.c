@@ -213,15 +213,22 @@ static cz_parse_result_t unknown_method(cz_message_t *message, const char *end)
     return CZ_PARSE_REFUSED;
 }
 
-static int refusal_status(llhttp_errno_t error)
+static int refusal_status(llhttp_t *parser, llhttp_errno_t error)
 {
-    switch (error) {
-    case HPE_PAUSED_H2_UPGRADE:
-    case HPE_INVALID_VERSION:
+    uint8_t method = llhttp_get_method(parser);
+    if (error == HPE_PAUSED_H2_UPGRADE)
         return 505;
-    default:
-        return 400;
-    }
+    /* RTSP's methods, which llhttp knows but not together with HTTP's version. */
+    if (error == HPE_INVALID_CONSTANT && method >= HTTP_DESCRIBE && method <= HTTP_FLUSH)
+        return 501;
+    return 400;
+}
+
+/* Whether the target of an unfinished head ended its line, as HTTP/0.9's does. */
+static bool lacks_version(const cz_head_t *head, const char *end)
+{
+    const char *behind = head->base + head->target + head->target_size;
+    return head->target_size > 0 && behind < end && *behind != ' ';
 }
 
 /* A line that ends in a bare LF is one that another reader might not end there. */
@@ -259,6 +266,22 @@ static cz_parse_result_t head_finish(cz_message_t *message, const char *fresh, c
     return message->status == 0 ? CZ_PARSE_DONE : CZ_PARSE_REFUSED;
 }
 
+/* What can be held against a request that goes on, 0 for nothing. */
+static int unfinished_status(const cz_message_t *message, const char *fresh, const char *end,
+                             bool had_head)
+{
+    const cz_head_t *head = &message->head;
+    if (!had_head) {
+        if (has_bare_lf(fresh, end, head->base) || lacks_version(head, end))
+            return 400;
+        return head_overrun(message, (size_t)(end - head->base));
+    }
+    if (!message->in_trailers)
+        return 0;
+    size_t behind_body = (size_t)(end - head->base) - message->body - message->body_size;
+    return behind_body > message->limits->max_header_bytes ? 431 : 0;
+}
+
 cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size, size_t *used)
 {
     llhttp_t *parser = parser_of(message);
@@ -284,16 +307,10 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         return unknown_method(message, end);
     if (error != HPE_OK) {
         if (message->status == 0)
-            message->status = refusal_status(error);
+            message->status = refusal_status(parser, error);
         return CZ_PARSE_REFUSED;
     }
-    if (!had_head) {
-        message->status = has_bare_lf(data, end, message->head.base)
-                              ? 400
-                              : head_overrun(message, (size_t)(end - message->head.base));
-    } else if (message->in_trailers && has_bare_lf(data, end, message->head.base)) {
-        message->status = 400;
-    }
+    message->status = unfinished_status(message, data, end, had_head);
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
 }
 
