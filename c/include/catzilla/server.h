@@ -137,7 +137,8 @@ CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
  * Releases the server. NULL is a no-op.
  * Memory:  everything the server holds; never calls catzilla_memory_cleanup(), since other
  *          servers may live in the process.
- * Threads: one, after catzilla_server_run() has returned or when it never ran.
+ * Threads: one, after catzilla_server_run() has returned or when it never ran, and after every
+ *          catzilla_server_stop() has.
  */
 CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
 
