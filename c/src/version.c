@@ -1,8 +1,6 @@
 /* The library's version at run time. */
 #include <catzilla/version.h>
 
-const char *catzilla_version(void);
-
 const char *catzilla_version(void)
 {
     return CATZILLA_VERSION_STRING;
