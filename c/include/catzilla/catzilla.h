@@ -8,5 +8,6 @@
 #include <catzilla/router.h>
 #include <catzilla/server.h>
 #include <catzilla/slice.h>
+#include <catzilla/static.h>
 #include <catzilla/version.h>
 #endif

@@ -1,0 +1,153 @@
+/* The catzilla program: serves a directory, and shows on the way how the library is used. */
+#include <catzilla/catzilla.h>
+
+#include "flags.h"
+#include "log.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The exit status of everything that kept the program from serving. */
+#define STATUS_REFUSED 2
+
+static int print_version(void)
+{
+    const char *jemalloc = catzilla_memory_has_jemalloc() ? catzilla_memory_jemalloc_version()
+                                                          : "none (the system's allocator)";
+    printf("catzilla %s\njemalloc %s\nlibuv %s\nllhttp %s\n", catzilla_version(), jemalloc,
+           catzilla_server_libuv_version(), catzilla_server_llhttp_version());
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* An IPv6 address wants brackets before its port. */
+static bool has_colon(const char *host)
+{
+    return strchr(host, ':') != NULL;
+}
+
+static void complain_of_directory(const char *directory, int code)
+{
+    if (code == CATZILLA_ERR_NOT_FOUND)
+        complain("%s: no such directory; name one to serve", directory);
+    else if (code == CATZILLA_ERR_INVALID)
+        complain("%s: not a directory; name one to serve", directory);
+    else
+        complain("%s: %s", directory, catzilla_strerror(code));
+}
+
+static void complain_of_address(const flags_t *flags, int code)
+{
+    const char *form = has_colon(flags->host) ? "[%s]:%u: %s%s" : "%s:%u: %s%s";
+    const char *cure = "";
+    if (code == CATZILLA_ERR_ADDRESS_IN_USE)
+        cure = "; choose another --port";
+    else if (code == CATZILLA_ERR_ADDRESS)
+        cure = "; choose another --host, such as 127.0.0.1 or ::1";
+    else if (code == CATZILLA_ERR_ACCESS)
+        cure = "; choose a --port of 1024 or more";
+    char line[256];
+    snprintf(line, sizeof line, form, flags->host, (unsigned)flags->port, catzilla_strerror(code),
+             cure);
+    complain("%s", line);
+}
+
+/* Says where the server is and which arena holds which class; whoever started us may be waiting. */
+static void announce(const flags_t *flags, uint16_t port)
+{
+    catzilla_memory_stats_t stats;
+    const char *form = has_colon(flags->host) ? "serving %s on http://[%s]:%u/\n"
+                                              : "serving %s on http://%s:%u/\n";
+    catzilla_memory_get_stats(&stats);
+    printf(form, flags->directory, flags->host, (unsigned)port);
+    printf("arenas request=%u response=%u cache=%u static=%u task=%u\n", stats.request_arena,
+           stats.response_arena, stats.cache_arena, stats.static_arena, stats.task_arena);
+    fflush(stdout);
+}
+
+static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_t *mount)
+{
+    uint16_t port;
+    int rc = catzilla_server_route(server, "GET", "/{path*}", catzilla_static_serve, mount);
+    if (rc == 0)
+        rc = signals_watch(server);
+    if (rc != 0) {
+        complain("%s", catzilla_strerror(rc));
+        return STATUS_REFUSED;
+    }
+    rc = catzilla_server_listen(server);
+    if (rc != 0) {
+        complain_of_address(flags, rc);
+        return STATUS_REFUSED;
+    }
+    rc = catzilla_server_port(server, &port);
+    if (rc == 0) {
+        announce(flags, port);
+        rc = catzilla_server_run(server);
+    }
+    if (rc != 0)
+        complain("%s", catzilla_strerror(rc));
+    return rc == 0 ? 0 : 1;
+}
+
+static int serve(const flags_t *flags)
+{
+    access_log_t log;
+    catzilla_static_t *mount;
+    catzilla_server_t *server = NULL;
+    catzilla_static_options_t content = CATZILLA_STATIC_OPTIONS_INIT;
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    int status = STATUS_REFUSED;
+    if (access_log_open(&log, flags->log) != 0) {
+        complain("%s: %s; choose another --log", flags->log, strerror(errno));
+        return STATUS_REFUSED;
+    }
+    content.list = 1;
+    int rc = catzilla_static_create(flags->directory, &content, &mount);
+    if (rc != 0) {
+        complain_of_directory(flags->directory, rc);
+        goto close_log;
+    }
+    options.host = flags->host;
+    options.port = flags->port;
+    options.log = message_write;
+    if (log.fd >= 0) {
+        options.access = access_log_write;
+        options.access_data = &log;
+    }
+    rc = catzilla_server_create(&options, &server);
+    if (rc == 0)
+        status = run(server, flags, mount);
+    else
+        complain("%s", catzilla_strerror(rc));
+    catzilla_server_destroy(server);
+    catzilla_static_destroy(mount);
+close_log:
+    access_log_close(&log);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    flags_t flags;
+    char trouble[FLAGS_TROUBLE_SIZE];
+    if (flags_read(argc, argv, &flags, trouble) != 0) {
+        complain("%s", trouble);
+        return STATUS_REFUSED;
+    }
+    if (flags.command == COMMAND_HELP)
+        return fputs(flags_help, stdout) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+    if (flags.command == COMMAND_VERSION)
+        return print_version();
+    catzilla_memory_set_log(trouble_write, NULL);
+    /* First of all, since libuv may not have been used before; the process is ours. */
+    int rc = catzilla_server_use_class_memory();
+    if (rc == 0)
+        rc = catzilla_memory_init();
+    if (rc != 0) {
+        complain("%s", catzilla_strerror(rc));
+        return STATUS_REFUSED;
+    }
+    return serve(&flags);
+}

@@ -1,0 +1,116 @@
+#define _GNU_SOURCE
+#include "static/file.h"
+
+#include "http/conditional.h"
+#include "http/date.h"
+#include "http/range.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Room for "bytes 0-1/2" of three 64-bit numbers. */
+#define CONTENT_RANGE_SIZE 72
+
+size_t cz_file_etag(const struct stat *status, char out[CZ_ETAG_SIZE])
+{
+    int size = snprintf(out, CZ_ETAG_SIZE, "\"%" PRIx64 "-%" PRIx64 ".%" PRIx32 "\"",
+                        (uint64_t)status->st_size, (uint64_t)status->st_mtim.tv_sec,
+                        (uint32_t)status->st_mtim.tv_nsec);
+    return (size_t)size;
+}
+
+static cz_conditions_t conditions_of(const catzilla_request_t *request)
+{
+    return (cz_conditions_t){
+        .if_match = catzilla_request_header(request, "If-Match"),
+        .if_none_match = catzilla_request_header(request, "If-None-Match"),
+        .if_modified_since = catzilla_request_header(request, "If-Modified-Since"),
+        .if_unmodified_since = catzilla_request_header(request, "If-Unmodified-Since"),
+        .if_range = catzilla_request_header(request, "If-Range"),
+    };
+}
+
+/* What a 200, a 206 and a 304 alike have to say about the file. */
+static int describe(catzilla_response_t *response, const cz_validators_t *present,
+                    catzilla_slice_t cache_control)
+{
+    char date[CZ_DATE_SIZE];
+    cz_date_format(present->modified, date);
+    int rc = catzilla_response_header(response, CATZILLA_SLICE("ETag"), present->etag);
+    if (rc == 0)
+        rc = catzilla_response_header(response, CATZILLA_SLICE("Last-Modified"),
+                                      (catzilla_slice_t){date, sizeof date});
+    if (rc == 0 && cache_control.data != NULL)
+        rc = catzilla_response_header(response, CATZILLA_SLICE("Cache-Control"), cache_control);
+    return rc;
+}
+
+static int add_content_range(catzilla_response_t *response, const char *text)
+{
+    return catzilla_response_header(response, CATZILLA_SLICE("Content-Range"),
+                                    catzilla_slice_of(text));
+}
+
+/* Answers 200, 206 or 416; takes `fd`. */
+static int answer_with_bytes(const catzilla_request_t *request, catzilla_response_t *response,
+                             int fd, uint64_t size, bool range_counts, catzilla_slice_t type)
+{
+    char text[CONTENT_RANGE_SIZE];
+    uint64_t first = 0;
+    uint64_t length = size;
+    cz_range_kind_t kind = CZ_RANGE_WHOLE;
+    int rc = catzilla_response_header(response, CATZILLA_SLICE("Accept-Ranges"),
+                                      CATZILLA_SLICE("bytes"));
+    if (rc != 0)
+        goto fail;
+    if (range_counts)
+        kind = cz_range_read(catzilla_request_header(request, "Range"), size, &first, &length);
+    if (kind == CZ_RANGE_UNSATISFIABLE) {
+        close(fd);
+        snprintf(text, sizeof text, "bytes */%" PRIu64, size);
+        rc = catzilla_response_status(response, 416);
+        return rc != 0 ? rc : add_content_range(response, text);
+    }
+    if (kind == CZ_RANGE_PART) {
+        snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first,
+                 first + length - 1, size);
+        rc = catzilla_response_status(response, 206);
+        if (rc == 0)
+            rc = add_content_range(response, text);
+    }
+    if (rc == 0)
+        rc = catzilla_response_header(response, CATZILLA_SLICE("Content-Type"), type);
+    /* Without this a browser may take a text for a page and run what is in it. */
+    if (rc == 0)
+        rc = catzilla_response_header(response, CATZILLA_SLICE("X-Content-Type-Options"),
+                                      CATZILLA_SLICE("nosniff"));
+    if (rc != 0)
+        goto fail;
+    return catzilla_response_file(response, fd, first, length);
+fail:
+    close(fd);
+    return rc;
+}
+
+int cz_file_answer(const catzilla_request_t *request, catzilla_response_t *response, int fd,
+                   const struct stat *status, catzilla_slice_t type, catzilla_slice_t cache_control)
+{
+    char etag[CZ_ETAG_SIZE];
+    size_t etag_size = cz_file_etag(status, etag);
+    cz_validators_t present = {{etag, etag_size}, status->st_mtim.tv_sec};
+    cz_conditions_t conditions = conditions_of(request);
+    cz_condition_t condition = cz_conditional_weigh(&conditions, &present);
+    int rc = 0;
+    if (condition == CZ_CONDITION_FAILED) {
+        close(fd);
+        return catzilla_response_status(response, 412);
+    }
+    rc = describe(response, &present, cache_control);
+    if (rc != 0 || condition == CZ_CONDITION_NOT_MODIFIED) {
+        close(fd);
+        return rc != 0 ? rc : catzilla_response_status(response, 304);
+    }
+    return answer_with_bytes(request, response, fd, (uint64_t)status->st_size,
+                             cz_conditional_range_counts(&conditions, &present), type);
+}
