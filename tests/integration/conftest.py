@@ -1,0 +1,142 @@
+"""Starts the real programs on a port that the system chooses, and sees that they end well."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from wire import Connection
+
+SOURCE = Path(os.environ.get("CATZILLA_SOURCE_DIR", Path(__file__).parents[2]))
+BUILD = Path(os.environ.get("CATZILLA_BUILD_DIR", SOURCE / "build" / "release"))
+PROGRAM = Path(os.environ.get("CATZILLA_PROGRAM", BUILD / "catzilla"))
+SANITIZER = os.environ.get("CATZILLA_PRESET_SANITIZER", "")
+
+# Sanitizers make a program slow, not wrong.
+DEADLINE = 60 if SANITIZER else 20
+
+
+class Process:
+    """A program under test. Its output is read as it comes; its end is checked."""
+
+    def __init__(self, *command, cwd=None):
+        self.command = [str(word) for word in command]
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=cwd)
+        self.pid = self.process.pid
+        self.output = ""
+
+    def read_line(self):
+        """The next line of standard output, which must come before the deadline."""
+        end = time.monotonic() + DEADLINE
+        pipe = self.process.stdout.fileno()
+        while "\n" not in self.output:
+            ready, _, _ = select.select([pipe], [], [], max(0, end - time.monotonic()))
+            data = os.read(pipe, 4096) if ready else b""
+            if not data:
+                self.process.kill()
+                _, errors = self.process.communicate()
+                pytest.fail(f"{self.command} gave no line; stderr: {errors.decode()}")
+            self.output += data.decode()
+        line, _, self.output = self.output.partition("\n")
+        return line
+
+    def resident(self):
+        """Bytes of memory that the process has in use."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def stop(self, signum=signal.SIGTERM):
+        """Ends the process and returns its status and what it said on both streams."""
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        try:
+            output, errors = self.process.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            pytest.fail(f"{self.command} did not stop within {DEADLINE} s")
+        output, self.output = self.output + output.decode(), ""
+        return self.process.returncode, output, errors.decode()
+
+
+class Server(Process):
+    """A server that says its URL in its first line."""
+
+    def __init__(self, *command, cwd=None):
+        super().__init__(*command, cwd=cwd)
+        self.first_line = self.read_line()
+        self.url = re.search(r"http://[^/]+", self.first_line)[0]
+        host, self.port = re.fullmatch(r"http://\[?([^]]+?)]?:(\d+)", self.url).groups()
+        self.address = (host, int(self.port))
+
+    def connect(self, **options):
+        return Connection(self.address, timeout=DEADLINE, **options)
+
+    def get(self, target, *fields, method="GET"):
+        with self.connect() as connection:
+            return connection.get(target, *fields, method=method)
+
+    def exchange(self, data):
+        """Sends bytes on a connection of their own and reads the one reply."""
+        with self.connect() as connection:
+            connection.send(data)
+            return connection.read()
+
+
+@pytest.fixture
+def start():
+    """Starts servers; whatever still runs at the end must stop cleanly and in silence."""
+    servers = []
+
+    def begin(*command, cwd=None):
+        servers.append(Server(*command, cwd=cwd))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        if server.process.returncode is None:
+            status, _, errors = server.stop()
+            assert (status, errors) == (0, "")
+
+
+@pytest.fixture
+def serve(start):
+    """Starts `catzilla serve` on a port of the system's choice."""
+
+    def begin(*words, cwd=None):
+        return start(PROGRAM, "serve", *words, "--port", "0", cwd=cwd)
+
+    return begin
+
+
+@pytest.fixture
+def handlers(start):
+    """Starts the test server, which has handlers; options are words such as max_body_bytes=10."""
+
+    def begin(*words):
+        return start(BUILD / "tests" / "integration" / "test_server", *words)
+
+    return begin
+
+
+def wait_until(condition, what, pause=0.01):
+    """Polls what no event tells of, every `pause` seconds."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {DEADLINE} s for {what}")
+        time.sleep(pause)
+
+
+sys.modules["harness"] = sys.modules[__name__]

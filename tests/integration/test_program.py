@@ -1,0 +1,201 @@
+"""The catzilla program: its flags, what it says, and how it starts and stops."""
+
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from harness import PROGRAM, SOURCE, Process
+
+
+def run(*words, cwd=None):
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60, cwd=cwd,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+def refused(*words, cwd=None):
+    """The one line of complaint of a program that must not start."""
+    status, output, errors = run(*words, cwd=cwd)
+    assert status == 2
+    assert output == ""
+    assert errors.startswith("catzilla: ") and errors.count("\n") == 1
+    return errors.removeprefix("catzilla: ").rstrip("\n")
+
+
+def test_version_names_everything_built_in():
+    status, output, errors = run("--version")
+    version = re.search(r'^version = "(.*)"', (SOURCE / "Cargo.toml").read_text(), re.M)[1]
+    assert (status, errors) == (0, "")
+    lines = dict(line.split(" ", 1) for line in output.splitlines())
+    assert list(lines) == ["catzilla", "jemalloc", "libuv", "llhttp"]
+    assert lines["catzilla"] == version
+    assert re.match(r"5\.\d+\.\d+|none ", lines["jemalloc"])
+    assert re.match(r"1\.\d+\.\d+", lines["libuv"])
+    assert re.match(r"9\.\d+\.\d+", lines["llhttp"])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["serve", ".", "-h"]])
+def test_help_names_every_flag(words):
+    status, output, errors = run(*words)
+    assert (status, errors) == (0, "")
+    for flag in ("serve", "--host", "--port", "--log", "--version", "--help"):
+        assert flag in output
+
+
+@pytest.mark.parametrize("words, complaint", [
+    ([], "no command; try catzilla serve or catzilla --help"),
+    (["sevre"], "sevre: no such command; catzilla --help lists them"),
+    (["--prot", "80"], "--prot: no such flag; catzilla --help lists them"),
+    (["--version", "x"], "x: no such command; catzilla --help lists them"),
+    (["serve", "--prot", "80"], "--prot: no such flag; catzilla --help lists them"),
+    (["serve", "-p"], "-p: no such flag; catzilla --help lists them"),
+    (["serve", "--port"], "--port: needs a value"),
+    (["serve", "--host="], "--host=: needs a value"),
+    (["serve", "--port", "65536"], "--port 65536: not a port; give 0 to 65535"),
+    (["serve", "--port", "-1"], "--port -1: not a port; give 0 to 65535"),
+    (["serve", "--port=http"], "--port http: not a port; give 0 to 65535"),
+    (["serve", "--port", "000080"], "--port 000080: not a port; give 0 to 65535"),
+    (["serve", ".", ".."], "..: one directory is enough"),
+])
+def test_a_bad_flag_is_one_line_and_status_2(words, complaint):
+    assert refused(*words) == complaint
+
+
+def test_a_missing_directory_is_one_line_and_status_2(tmp_path):
+    missing = tmp_path / "nowhere"
+    assert refused("serve", missing) == f"{missing}: no such directory; name one to serve"
+
+
+def test_a_file_is_no_directory(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    assert refused("serve", file) == f"{file}: not a directory; name one to serve"
+
+
+def test_a_taken_port_is_one_line_and_status_2(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert (refused("serve", tmp_path, "--port", str(port))
+                == f"127.0.0.1:{port}: address already in use; choose another --port")
+
+
+def test_a_port_that_another_catzilla_has_is_taken(serve, tmp_path):
+    port = serve(tmp_path).port
+    assert "address already in use" in refused("serve", tmp_path, "--port", port)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host", "1.2.3"])
+def test_a_host_that_is_not_ours_is_one_line_and_status_2(tmp_path, host):
+    complaint = refused("serve", tmp_path, "--host", host, "--port", "0")
+    assert complaint.startswith(f"{host}:0: ") and "choose another --host" in complaint
+
+
+def test_a_log_that_cannot_be_written_is_one_line_and_status_2(tmp_path):
+    log = tmp_path / "nowhere" / "log"
+    assert (refused("serve", tmp_path, "--log", log)
+            == f"{log}: No such file or directory; choose another --log")
+
+
+def test_it_prints_its_url_and_its_arenas(serve, tmp_path):
+    server = serve(tmp_path)
+    assert server.first_line == f"serving {tmp_path} on http://127.0.0.1:{server.port}/"
+    names = dict(re.findall(r"(\w+)=(\d+)", server.read_line()))
+    assert list(names) == ["request", "response", "cache", "static", "task"]
+    _, version, _ = run("--version")
+    ids = set(names.values())
+    assert ids == {"0"} if "jemalloc none" in version else len(ids) == 5
+    assert server.get("/").status == 200
+
+
+def test_it_serves_the_current_directory_unless_told(serve, tmp_path):
+    (tmp_path / "here.txt").write_text("here")
+    assert serve(cwd=tmp_path).get("/here.txt").body == b"here"
+
+
+def test_ipv6_addresses_are_written_in_brackets(serve, tmp_path):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("no IPv6 here")
+    server = serve(tmp_path, "--host", "::1")
+    assert server.url == f"http://[::1]:{server.port}"
+    assert server.get("/").status == 200
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(serve, tmp_path, signum):
+    server = serve(tmp_path)
+    status, _, errors = server.stop(signum)
+    assert (status, errors) == (0, "")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: t", b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"])
+def test_open_connections_do_not_hold_up_the_stop(serve, tmp_path, sent):
+    server = serve(tmp_path)
+    with server.connect() as connection:
+        connection.send(sent)
+        assert server.get("/").status == 200  # so the first connection has been accepted too
+        assert server.stop()[0] == 0
+
+
+def test_the_port_is_free_again_after_the_stop(serve, start, tmp_path):
+    server = serve(tmp_path)
+    assert server.get("/").status == 200
+    server.stop()
+    again = start(PROGRAM, "serve", tmp_path, "--port", server.port)
+    assert again.port == server.port
+
+
+def log_fields(line):
+    time, method, target, status, *rest = line.split(" ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
+    return method, target, int(status), dict(field.split("=", 1) for field in rest)
+
+
+def test_the_log_has_a_line_for_each_request(serve, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    log = tmp_path / "log"
+    server = serve(tmp_path, "--log", log)
+    with server.connect() as connection:
+        peer = "{}:{}".format(*connection.socket.getsockname())
+        connection.get("/a.txt?q=1")
+        connection.get("/nothing")
+        connection.get("/a.txt", method="HEAD")
+        connection.get("/a.txt", method="DELETE")
+    server.exchange(b"nonsense\r\n\r\n")
+    server.stop()
+    lines = [log_fields(line) for line in log.read_text().splitlines()]
+    assert [line[:3] for line in lines[:4]] == [
+        ("GET", "/a.txt?q=1", 200), ("GET", "/nothing", 404), ("HEAD", "/a.txt", 200),
+        ("DELETE", "/a.txt", 405)]
+    assert lines[4][2] == 400
+    assert [line[3]["bytes"] for line in lines[:3]] == ["5", "14", "0"]
+    assert {line[3]["peer"] for line in lines[:4]} == {peer}
+    assert all(int(line[3]["us"]) >= 0 for line in lines)
+
+
+def test_the_log_can_go_to_stderr_and_what_a_client_sends_is_escaped(tmp_path):
+    server = Process(PROGRAM, "serve", tmp_path, "--port", "0", "--log", "-")
+    port = int(re.search(r":(\d+)/", server.read_line())[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"GET /\\x\xc3\xa9 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+        while connection.recv(4096):
+            pass
+    status, _, errors = server.stop()
+    assert status == 0
+    assert errors.count("\n") == 1 and errors.isascii()
+
+
+def test_a_new_log_line_goes_behind_the_old_ones(serve, tmp_path):
+    log = tmp_path / "log"
+    log.write_text("kept\n")
+    server = serve(tmp_path, "--log", log)
+    server.get("/")
+    server.stop()
+    assert log.read_text().startswith("kept\n") and log.read_text().count("\n") == 2
