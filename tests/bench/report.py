@@ -50,8 +50,8 @@ def number(value, digits=3):
         return "0"
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
-    text = f"{value:.{digits}g}"
-    return f"{float(text):.{max(0, digits - 1 - len(str(int(abs(value)))) + (abs(value) < 1))}f}" if "e" in text else text
+    decimals = digits - 1 if abs(value) >= 1 else digits
+    return f"{value:.{max(0, decimals - (len(str(int(abs(value)))) - 1))}f}"
 
 
 def table(columns, rows):

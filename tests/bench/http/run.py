@@ -111,6 +111,16 @@ class Bench:
         count = max(5, requests // (connections * depth))
         return self.load(process, port, "rounds", connections, count, depth, head, target)
 
+    def throughput(self, name, seconds=2):
+        """Requests a second from wrk on another processor: shown, not compared, since the same server
+        gives figures a third apart by where the two come to run."""
+        others = sorted(os.sched_getaffinity(0) - {self.cpu}) or [self.cpu]
+        with self.server(name, ["taskset", "-c", str(self.cpu)]) as (_, port):
+            done = subprocess.run(
+                ["taskset", "-c", str(others[0]), "wrk", "-t1", "-c64", f"-d{seconds}s",
+                 f"http://127.0.0.1:{port}/"], stdout=subprocess.PIPE, text=True, check=True)
+        return float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1])
+
     def instructions(self, name, case, target="/"):
         """User-space instructions a request: the difference of two runs, so that starting is left out."""
         totals = []
@@ -165,12 +175,25 @@ def interleaved(bench, names, args):
     return samples, resident
 
 
+def connections(bench, names, args):
+    """Short connections, and those that fall idle after one request, in turns as well."""
+    samples = {name: {"short": [], "idle": []} for name in names}
+    for _ in range(min(args.runs, 3)):
+        for name in names:
+            with bench.server(name) as (process, port):
+                samples[name]["short"].append(bench.load(process, port, "short", args.requests // 20))
+            with bench.server(name) as (process, port):
+                samples[name]["idle"].append(bench.load(process, port, "idle", args.connections, 3))
+    return {name: {part: report.medians(of) for part, of in parts.items()} for name, parts in samples.items()}
+
+
 def measure(bench, names, args):
     """All figures, by server."""
     samples, resident = interleaved(bench, names, args)
-    figures = {}
+    figures = connections(bench, names, args) if "connections" in args.parts else {name: {} for name in names}
     for name in names:
-        figure = figures[name] = {"samples_ns": samples[name], "resident": resident[name]}
+        figure = figures[name]
+        figure |= {"samples_ns": samples[name], "resident": resident[name]}
         figure["ns"] = {case: report.medians([{"v": v} for v in samples[name][case]])["v"] for case in CASES}
         target = "/users/4711" if name == "catzilla-full" else "/"
         if "instructions" in args.parts and shutil.which("valgrind"):
@@ -179,27 +202,32 @@ def measure(bench, names, args):
             figure["syscalls"] = {case: bench.system_calls(name, case, target) for case in CASES}
         if "connections" in args.parts:
             with bench.server(name) as (process, port):
-                figure["short"] = bench.load(process, port, "short", args.requests // 20)
-            with bench.server(name) as (process, port):
-                figure["idle"] = bench.load(process, port, "idle", args.connections, 3)
-            with bench.server(name) as (process, port):
                 figure["latency"] = bench.load(process, port, "latency", args.requests // 20)
+            if shutil.which("wrk"):
+                figure["throughput"] = bench.throughput(name)
     return figures
 
 
 def ratios(figures):
-    """Ours over the best peer and over the bare loop, by case."""
+    """Ours over the best peer and over the bare loop, by case; connections over nginx."""
     rivals = [name for name in figures if not name.startswith("catzilla") and name != "bare"]
+
+    def row(name, what, ours, theirs, bare):
+        best = min(theirs, key=theirs.get, default=None)
+        return [TITLES[name], what, f"{ours / theirs[best]:.3f} ({TITLES[best]})" if best else "-",
+                f"{ours / bare:.3f}" if bare else "-"]
+
     out = []
     for name in (n for n in figures if n.startswith("catzilla")):
         for case in CASES:
-            ours = figures[name]["ns"][case]
-            row = [TITLES[name], case]
-            best = min(rivals, key=lambda peer: figures[peer]["ns"][case], default=None)
-            row.append(f"{ours / figures[best]['ns'][case]:.3f} ({TITLES[best]})" if best else "-")
-            row.append(f"{ours / figures['bare']['ns'][case]:.3f}" if "bare" in figures else "-")
-            out.append(row)
-    return report.table(["lockstep ratio", "case", "to the best peer", "to the bare loop"], out)
+            out.append(row(name, case, figures[name]["ns"][case], {p: figures[p]["ns"][case] for p in rivals},
+                           figures.get("bare", {}).get("ns", {}).get(case)))
+        for part, what in (("short", "short connection"), ("idle", "accept and answer one")):
+            if part in figures[name]:
+                out.append(row(name, what, figures[name][part]["ns"],
+                               {p: figures[p][part]["ns"] for p in rivals if p == "nginx"},
+                               figures.get("bare", {}).get(part, {}).get("ns")))
+    return report.table(["ratio of server ns", "case", "to the best peer, or nginx", "to the bare loop"], out)
 
 
 def calls_text(calls):
@@ -222,13 +250,14 @@ def text(figures, bench, facts):
         more.append([
             TITLES[name], f"{figure['resident'] / 2**20:.1f}", report.number(idle.get("bytes"), 3),
             report.number(idle.get("ns"), 4), report.number(figure.get("short", {}).get("ns"), 4),
-            report.number(late.get("p50_us"), 3), report.number(late.get("p99_us"), 3)])
+            report.number(late.get("p50_us"), 3), report.number(late.get("p99_us"), 3),
+            report.number(figure.get("throughput"))])
     parts = [
         report.table(["server ns a request", *CASES], rows), ratios(figures),
         report.table(["a request", *(f"instructions, {case}" for case in CASES),
                       "system calls + epoll, plain", "16-deep"], counts),
         report.table(["memory and connections", "MiB after load", "bytes an idle connection", "ns to accept and answer one",
-                      "ns a short connection", "p50 us", "p99 us"], more)]
+                      "ns a short connection", "p50 us", "p99 us", "wrk, requests/s"], more)]
     if bench.missing:
         parts.append("left out, not built or not installed: " + ", ".join(bench.missing))
     parts.append(", ".join(f"{key} {value}" for key, value in facts.items()))
@@ -239,7 +268,8 @@ def chart(figures):
     """ns a request by case."""
     picture = report.Chart("Server time a request, ns (64 connections, lockstep; shorter is better)")
     for case in CASES:
-        picture.panel(case, [(TITLES[n], f["ns"][case], n.startswith("catzilla")) for n, f in figures.items()])
+        bars = [(TITLES[name], of["ns"][case], name.startswith("catzilla")) for name, of in figures.items()]
+        picture.panel(case, bars)
     return picture
 
 
