@@ -26,8 +26,6 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->decoded_size = 0;
     request->route = NULL;
     request->param_count = 0;
-    request->peer = NULL;
-    request->peer_size = 0;
     return request;
 }
 
@@ -182,18 +180,7 @@ int catzilla_request_header_at(const catzilla_request_t *request, size_t index,
 
 catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request)
 {
-    /* Asked for rarely, so it is made at the first call and kept with the request. */
-    catzilla_request_t *own = (catzilla_request_t *)request;
-    catzilla_slice_t peer = {own->peer, own->peer_size};
-    if (peer.data != NULL)
-        return peer;
-    char *storage = cz_arena_take(&own->arena, CZ_PEER_SIZE);
-    if (storage == NULL)
-        return CATZILLA_SLICE("");
-    peer = own->ops->peer(own->owner, storage);
-    own->peer = storage;
-    own->peer_size = (uint32_t)peer.size;
-    return peer;
+    return request->ops->peer(request->owner);
 }
 
 void *catzilla_request_scratch(catzilla_request_t *request, size_t size)

@@ -7,12 +7,10 @@
 #include <catzilla/request.h>
 #include <catzilla/router.h>
 
-/* Longest text of a peer: "[IPv6 with a zone]:65535". */
-#define CZ_PEER_SIZE 64
-
-/* What a request asks of the connection that it came by; the server sets it. */
+/* What a request asks of the connection that it came by; the server sets it. The peer's text lives
+ * as long as the connection. */
 typedef struct cz_request_owner_ops {
-    catzilla_slice_t (*peer)(void *owner, char storage[CZ_PEER_SIZE]);
+    catzilla_slice_t (*peer)(void *owner);
 } cz_request_owner_ops_t;
 
 typedef struct cz_request_param {
@@ -34,8 +32,6 @@ struct catzilla_request {
     size_t decoded_size;
     void *route; /* what the router led to */
     uint32_t param_count;
-    uint32_t peer_size;
-    char *peer;
     cz_request_param_t params[CATZILLA_ROUTER_MAX_PARAMS];
     cz_field_t fields[];
 };

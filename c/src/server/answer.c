@@ -13,7 +13,6 @@ static void report(cz_connection_t *connection, const catzilla_request_t *reques
 {
     const catzilla_server_options_t *options = connection->worker->options;
     catzilla_access_t access;
-    char peer[CZ_PEER_SIZE];
     if (options->access == NULL)
         return;
     memset(&access, 0, sizeof access);
@@ -22,7 +21,7 @@ static void report(cz_connection_t *connection, const catzilla_request_t *reques
     access.status = status;
     access.body_bytes = body_bytes;
     if (request != NULL) {
-        access.peer = request->ops->peer(request->owner, peer);
+        access.peer = catzilla_request_peer(request);
         access.duration_ns = uv_hrtime() - request->started_ns;
         if (request->message.head_complete) {
             access.method = catzilla_request_method(request);
@@ -84,9 +83,10 @@ static int write_reply(cz_connection_t *connection, catzilla_response_t *respons
     if (response->body_kind == CZ_BODY_FILE && !without_body)
         file_inline(response);
     size_t room = cz_response_head_room(response);
-    bool small = response->body_kind == CZ_BODY_COPIED && !response->copied.pooled;
-    char *begin =
-        cz_output_reserve(output, &worker->responses, room + (small ? response->copied.size : 0));
+    /* A small body then finds room right behind its head. */
+    if (response->body_kind != CZ_BODY_FILE && response->length <= CZ_OUTPUT_COPIED)
+        room += (size_t)response->length;
+    char *begin = cz_output_reserve(output, &worker->responses, room);
     if (begin == NULL)
         return CATZILLA_ERR_NOMEM;
     cz_reply_facts_t facts = {cz_worker_date(worker), !connection->ends, http_1_0};

@@ -255,24 +255,31 @@ void cz_connection_resume(cz_connection_t *connection)
         read_start(connection);
 }
 
-static catzilla_slice_t peer_text(void *owner, char storage[CZ_PEER_SIZE])
+static void peer_make(cz_connection_t *connection)
 {
-    cz_connection_t *connection = owner;
     struct sockaddr_storage address;
     int size = sizeof address;
-    catzilla_slice_t text = {storage, 0};
     char host[INET6_ADDRSTRLEN];
     if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &size) != 0)
-        return text;
+        return;
     bool v6 = address.ss_family == AF_INET6;
     const struct sockaddr_in *in4 = (const struct sockaddr_in *)&address;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
     if (address.ss_family != AF_INET && !v6)
-        return text;
+        return;
     if ((v6 ? uv_ip6_name(in6, host, sizeof host) : uv_ip4_name(in4, host, sizeof host)) != 0)
-        return text;
-    text.size = (size_t)snprintf(storage, CZ_PEER_SIZE, v6 ? "[%s]:%u" : "%s:%u", host,
-                                 (unsigned)ntohs(v6 ? in6->sin6_port : in4->sin_port));
+        return;
+    int length = snprintf(connection->peer, CZ_PEER_SIZE, v6 ? "[%s]:%u" : "%s:%u", host,
+                          (unsigned)ntohs(v6 ? in6->sin6_port : in4->sin_port));
+    connection->peer_size = (uint8_t)length;
+}
+
+static catzilla_slice_t peer_text(void *owner)
+{
+    cz_connection_t *connection = owner;
+    if (connection->peer_size == 0)
+        peer_make(connection);
+    catzilla_slice_t text = {connection->peer, connection->peer_size};
     return text;
 }
 

@@ -5,6 +5,9 @@
 #include "server/output.h"
 #include "server/worker.h"
 
+/* Longest text of a peer: "[IPv6 with a zone]:65535". */
+#define CZ_PEER_SIZE 64
+
 /* Output past this stops the reading of further requests until half of it is gone. */
 #define CZ_OUTPUT_HIGH (256u << 10)
 
@@ -33,6 +36,8 @@ typedef struct cz_connection {
     bool ends;       /* no further request is read; closes when the output is sent */
     bool lingers;    /* what still arrives is thrown away until the peer closes */
     bool peer_ended; /* the peer will send no more */
+    uint8_t peer_size;
+    char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;
 
 /* Takes a waiting connection off the listener. */

@@ -118,6 +118,17 @@ int cz_output_take(cz_output_t *output, cz_pool_t *pool, cz_buffer_t *buffer)
 int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
                      void (*release)(void *), void *release_data)
 {
+    if (data.size <= CZ_OUTPUT_COPIED) {
+        char *room = cz_output_reserve(output, pool, data.size);
+        if (room == NULL)
+            return CATZILLA_ERR_NOMEM;
+        if (data.size > 0)
+            memcpy(room, data.data, data.size);
+        cz_output_commit(output, data.size);
+        if (release != NULL)
+            release(release_data);
+        return 0;
+    }
     cz_piece_t *piece = piece_add(output, pool, PIECE_BORROWED, 0);
     if (piece == NULL)
         return CATZILLA_ERR_NOMEM;

@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* Bodies up to this size are copied behind their head: a piece of their own would cost more. */
+#define CZ_OUTPUT_COPIED 1024u
+
 typedef struct cz_piece cz_piece_t;
 
 typedef struct cz_output {
@@ -26,7 +29,10 @@ void cz_output_commit(cz_output_t *output, size_t size);
 /* Takes over the bytes of `buffer`: moves its block where it has one, else copies. */
 int cz_output_take(cz_output_t *output, cz_pool_t *pool, cz_buffer_t *buffer);
 
-/* Borrows `data` until `release`, called exactly once if 0 is returned, else not at all. */
+/*
+ * Borrows `data` until `release`, called exactly once if 0 is returned, else not at all. What is
+ * small is copied and released at once.
+ */
 int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
                      void (*release)(void *), void *release_data);
 
