@@ -266,6 +266,16 @@ static cz_parse_result_t head_finish(cz_message_t *message, const char *fresh, c
     return message->status == 0 ? CZ_PARSE_DONE : CZ_PARSE_REFUSED;
 }
 
+/* Trailers have the head's limit of bytes, counted from the first one's name. */
+static bool trailer_overrun(const cz_message_t *message, const char *end)
+{
+    const cz_head_t *head = &message->head;
+    if (!message->in_trailers)
+        return false;
+    size_t begin = head->fields[head->field_count].name;
+    return (size_t)(end - head->base) - begin > message->limits->max_header_bytes;
+}
+
 /* What can be held against a request that goes on, 0 for nothing. */
 static int unfinished_status(const cz_message_t *message, const char *fresh, const char *end,
                              bool had_head)
@@ -276,10 +286,7 @@ static int unfinished_status(const cz_message_t *message, const char *fresh, con
             return 400;
         return head_overrun(message, (size_t)(end - head->base));
     }
-    if (!message->in_trailers)
-        return 0;
-    size_t behind_body = (size_t)(end - head->base) - message->body - message->body_size;
-    return behind_body > message->limits->max_header_bytes ? 431 : 0;
+    return trailer_overrun(message, end) ? 431 : 0;
 }
 
 cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size, size_t *used)
@@ -300,6 +307,10 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         message->paused = true;
         if (!had_head && head_finish(message, data, data + *used) == CZ_PARSE_REFUSED)
             return CZ_PARSE_REFUSED;
+        if (trailer_overrun(message, data + *used)) {
+            message->status = 431;
+            return CZ_PARSE_REFUSED;
+        }
         bool body_follows = message->head.chunked || message->head.content_length > 0;
         return !had_head && body_follows ? CZ_PARSE_HEAD : CZ_PARSE_DONE;
     }
