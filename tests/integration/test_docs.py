@@ -1,0 +1,81 @@
+"""The guide and the README against what they speak of."""
+
+import json
+import re
+
+import pytest
+
+from harness import SOURCE
+
+PAGES = sorted([*SOURCE.glob("*.md"), *(SOURCE / "docs").glob("*.md")])
+
+
+def rows(page, head):
+    """The cells of the table whose first header cell is `head`."""
+    lines = (SOURCE / page).read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {head} |"))
+    for line in lines[start + 2:]:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_each_chapter_is_in_the_contents():
+    listed = re.findall(r"^\| \[(.+?)\]", (SOURCE / "docs" / "README.md").read_text(), re.M)
+    assert sorted(listed) == sorted(page.name for page in (SOURCE / "docs").glob("*.md")
+                                    if page.name != "README.md")
+
+
+def test_every_error_code_is_explained():
+    include = SOURCE / "c" / "include" / "catzilla"
+    codes = dict(re.findall(r"#define (CATZILLA_ERR_\w+) (-\d+)",
+                            (include / "memory.h").read_text()))
+    for name, number in re.findall(r"XX\((\w+), (-\d+)", (include / "errors.h").read_text()):
+        codes[f"CATZILLA_ERR_{name}"] = number
+    assert {code: number for code, number, _ in rows("docs/errors.md", "code")} == codes
+
+
+@pytest.mark.parametrize("page", ["docs/building.md", "CONTRIBUTING.md"])
+def test_the_presets_are_those_of_the_build(page):
+    presets = json.loads((SOURCE / "CMakePresets.json").read_text())["testPresets"]
+    names = {preset["name"] for preset in presets if not preset.get("hidden")}
+    assert {row[0] for row in rows(page, "preset")} == names
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/building.md"])
+def test_the_options_are_those_of_the_build(page):
+    build = "".join(path.read_text() for path in
+                    [SOURCE / "CMakeLists.txt", *(SOURCE / "cmake").glob("*.cmake")])
+    for option, default, _ in rows(page, "option"):
+        declared = re.search(rf"(?:option\({option} .*|set\({option}\s+\S+\s+CACHE.*)", build)
+        declared = declared or re.search(rf"cmake_dependent_option\({option} .*", build)
+        assert declared, option
+        if default in ("ON", "OFF"):
+            assert declared[0].rstrip(")").endswith(default), declared[0]
+
+
+def test_the_defaults_of_the_server_are_those_of_the_header():
+    header = (SOURCE / "c" / "include" / "catzilla" / "server.h").read_text()
+    fields = re.findall(r"^ +[\w ]+? \**(\w+);",
+                        re.search(r"typedef struct catzilla_server_options \{(.*?)^\}", header,
+                                  re.S | re.M)[1], re.M)
+    values = re.search(r"OPTIONS_INIT.*?\{(.*?)\n *\}", header.replace("\\", ""), re.S)[1]
+    defaults = dict(zip(fields, re.split(r",\s*", values.strip())))
+    units = {"KiB": 1024, "MiB": 1 << 20, "s": 1000}
+    for option, default, _ in rows("docs/http-server.md", "option"):
+        number, _, unit = default.partition(" ")
+        expected = int(number) * units.get(unit.split(" ")[0], 1)
+        value, shift = re.fullmatch(r"(\d+)u?(?: << (\d+))?", defaults[option]).groups()
+        assert int(value) << int(shift or 0) == expected, option
+
+
+def test_the_program_has_the_flags_of_its_chapter():
+    usage = (SOURCE / "c" / "app" / "flags.c").read_text()
+    for flag, *_ in rows("docs/program.md", "flag"):
+        assert flag in usage
