@@ -6,50 +6,65 @@ include(FetchContent)
 set(CATZILLA_DEPS_DIR "${PROJECT_SOURCE_DIR}/build/deps"
     CACHE PATH "Prefix of dependencies that the system's packages do not offer")
 list(APPEND CMAKE_PREFIX_PATH "${CATZILLA_DEPS_DIR}/usr")
-set(catzilla_corrosion_repository "https://github.com/corrosion-rs/corrosion.git")
-set(catzilla_corrosion_commit 1499b14e4906a2890f5cee1547c8848db261753d) # v0.6.1
-set(catzilla_llhttp_repository "https://github.com/nodejs/llhttp.git")
-set(catzilla_llhttp_commit f831650b4f693bc1b4a6fe08f1b8ae25196e9f6a) # release/v9.4.2
-set(catzilla_libuv_repository "https://github.com/libuv/libuv.git")
-set(catzilla_libuv_commit 1cfa32ff59c076ffb6ed735bbc8c18361558661f) # v1.52.1
 
-# Fetches NAME, or says what is missing and how to get it. Its own install rules stay out of ours.
-macro(catzilla_fetch name lack)
+# Where fall-backs come from: the commits of v0.6.1, release/v9.4.2 and v1.52.1.
+set(CATZILLA_CORROSION_REPOSITORY "https://github.com/corrosion-rs/corrosion.git" CACHE STRING "")
+set(CATZILLA_CORROSION_COMMIT 1499b14e4906a2890f5cee1547c8848db261753d CACHE STRING "")
+set(CATZILLA_LLHTTP_REPOSITORY "https://github.com/nodejs/llhttp.git" CACHE STRING "")
+set(CATZILLA_LLHTTP_COMMIT f831650b4f693bc1b4a6fe08f1b8ae25196e9f6a CACHE STRING "")
+set(CATZILLA_LIBUV_REPOSITORY "https://github.com/libuv/libuv.git" CACHE STRING "")
+set(CATZILLA_LIBUV_COMMIT 1cfa32ff59c076ffb6ed735bbc8c18361558661f CACHE STRING "")
+foreach(name CORROSION LLHTTP LIBUV)
+  mark_as_advanced(CATZILLA_${name}_REPOSITORY CATZILLA_${name}_COMMIT)
+endforeach()
+
+# Fetches NAME, or says what is missing and how to get it. It becomes a static library fit to be part
+# of a shared one, and its install rules and tests stay out of ours.
+function(catzilla_fetch name lack)
   if(NOT CATZILLA_FETCH)
     message(FATAL_ERROR "${lack}, or set CATZILLA_FETCH=ON")
   endif()
-  message(STATUS "${lack}; fetching ${catzilla_${name}_commit}")
+  string(TOUPPER ${name} upper)
+  message(STATUS "${lack}; fetching ${CATZILLA_${upper}_COMMIT}")
+  # The folder that does not exist keeps MakeAvailable from adding the project, which it would do
+  # with its install rules.
   FetchContent_Declare(
     ${name}
-    GIT_REPOSITORY "${catzilla_${name}_repository}"
-    GIT_TAG ${catzilla_${name}_commit}
+    GIT_REPOSITORY "${CATZILLA_${upper}_REPOSITORY}"
+    GIT_TAG ${CATZILLA_${upper}_COMMIT}
     SOURCE_SUBDIR added-below)
   FetchContent_MakeAvailable(${name})
-  add_subdirectory("${${name}_SOURCE_DIR}" "${${name}_BINARY_DIR}" EXCLUDE_FROM_ALL)
-endmacro()
+  set(BUILD_SHARED_LIBS OFF)
+  set(BUILD_TESTING OFF)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  set(LLHTTP_BUILD_SHARED_LIBS OFF)
+  set(LLHTTP_BUILD_STATIC_LIBS ON)
+  set(LIBUV_BUILD_SHARED OFF)
+  add_subdirectory("${${name}_SOURCE_DIR}" "${${name}_BINARY_DIR}" EXCLUDE_FROM_ALL SYSTEM)
+endfunction()
 
 find_package(Corrosion 0.6 CONFIG QUIET)
 if(NOT Corrosion_FOUND)
   catzilla_fetch(corrosion "Corrosion 0.6 not found: run ./quickstart setup or install corrosion")
 endif()
 
-# llhttp's own package file names a shared library that its -dev package does not bring.
+# The archives that become part of a static libcatzilla, so that an installed one asks its users for
+# nothing that their system does not package.
+set(catzilla_sealed_archives "")
+
 add_library(catzilla_llhttp INTERFACE)
-find_library(CATZILLA_LLHTTP_LIBRARY NAMES libllhttp.a)
-find_path(CATZILLA_LLHTTP_INCLUDE_DIR llhttp.h)
-mark_as_advanced(CATZILLA_LLHTTP_LIBRARY CATZILLA_LLHTTP_INCLUDE_DIR)
-if(CATZILLA_LLHTTP_LIBRARY AND CATZILLA_LLHTTP_INCLUDE_DIR)
-  target_include_directories(catzilla_llhttp SYSTEM INTERFACE "${CATZILLA_LLHTTP_INCLUDE_DIR}")
-  target_link_libraries(catzilla_llhttp INTERFACE "${CATZILLA_LLHTTP_LIBRARY}")
-  set(catzilla_sealed_archives "${CATZILLA_LLHTTP_LIBRARY}")
+find_package(Llhttp 9.2 QUIET MODULE)
+if(Llhttp_FOUND)
+  target_link_libraries(catzilla_llhttp INTERFACE Llhttp::Llhttp)
+  list(APPEND catzilla_sealed_archives "$<TARGET_FILE:Llhttp::Llhttp>")
 else()
   catzilla_fetch(llhttp "llhttp 9.2 not found: run ./quickstart setup or install libllhttp-dev")
   target_link_libraries(catzilla_llhttp INTERFACE llhttp_static)
-  set(catzilla_sealed_archives "$<TARGET_FILE:llhttp_static>")
+  list(APPEND catzilla_sealed_archives "$<TARGET_FILE:llhttp_static>")
 endif()
 
 add_library(catzilla_libuv INTERFACE)
-find_package(Libuv 1.44 QUIET)
+find_package(Libuv 1.44 QUIET MODULE)
 if(Libuv_FOUND)
   target_link_libraries(catzilla_libuv INTERFACE Libuv::Libuv)
 else()
@@ -58,8 +73,7 @@ else()
   list(APPEND catzilla_sealed_archives "$<TARGET_FILE:uv_a>")
 endif()
 
-# Gives the library what it is made of. llhttp, and a fetched libuv, become part of it, so that an
-# installed static library asks its users for nothing that their system does not package.
+# Gives the library what it is made of.
 function(catzilla_link_dependencies target)
   if(BUILD_SHARED_LIBS)
     target_link_libraries(

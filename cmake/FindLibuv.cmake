@@ -3,9 +3,9 @@
 find_path(Libuv_INCLUDE_DIR uv.h)
 find_library(Libuv_LIBRARY NAMES uv)
 if(Libuv_INCLUDE_DIR)
-  file(STRINGS "${Libuv_INCLUDE_DIR}/uv/version.h" libuv_version_lines
+  file(STRINGS "${Libuv_INCLUDE_DIR}/uv/version.h" Libuv_VERSION
        REGEX "^#define UV_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
-  string(REGEX REPLACE "[^;0-9]" "" Libuv_VERSION "${libuv_version_lines}")
+  string(REGEX REPLACE "[^;0-9]" "" Libuv_VERSION "${Libuv_VERSION}")
   string(REPLACE ";" "." Libuv_VERSION "${Libuv_VERSION}")
 endif()
 

@@ -27,7 +27,7 @@ install(DIRECTORY c/include/catzilla DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_BINARY_DIR}/include/catzilla/version.h"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/catzilla")
-install(FILES c/include/compat/memory.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/catzilla/compat" OPTIONAL)
+install(FILES c/include/compat/memory.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/catzilla/compat")
 
 # Before 1.0 a minor release may break the interface, as the soname says too.
 if(PROJECT_VERSION_MAJOR EQUAL 0)

@@ -20,33 +20,34 @@ corrosion_import_crate(
   FEATURES ${catzilla_cargo_features}
   PROFILE $<IF:$<CONFIG:Debug>,dev,release>)
 
-# jemalloc takes a minute to build, so all builds with one C compiler share cargo's intermediate files.
-# Its configure script refuses a path with a space. Other projects keep theirs to themselves.
-set(catzilla_cargo_build_dir "${PROJECT_SOURCE_DIR}/build/cargo-${CMAKE_C_COMPILER_ID}")
-if(DEFINED ENV{CATZILLA_CARGO_BUILD_DIR})
-  set(catzilla_cargo_build_dir "$ENV{CATZILLA_CARGO_BUILD_DIR}")
-elseif(NOT PROJECT_IS_TOP_LEVEL)
-  set(catzilla_cargo_build_dir "")
+# jemalloc takes a minute to build, so all builds with one C compiler share cargo's intermediate files;
+# those inside another project keep theirs to themselves. jemalloc's configure script refuses a path
+# with a space. Each checkout has a folder of its own, since cargo takes the artefacts of another one,
+# if they are newer, for its own.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  set(catzilla_cargo_root "${PROJECT_BINARY_DIR}/cargo")
+else()
+  set(catzilla_cargo_root "${PROJECT_SOURCE_DIR}/build/cargo")
 endif()
-if("${catzilla_cargo_build_dir}${CMAKE_BINARY_DIR}" MATCHES "[ \t]")
-  string(SHA256 catzilla_path_hash "${PROJECT_SOURCE_DIR}")
-  string(SUBSTRING "${catzilla_path_hash}" 0 12 catzilla_path_hash)
-  set(catzilla_cache_root "$ENV{XDG_CACHE_HOME}")
-  if(NOT catzilla_cache_root)
-    set(catzilla_cache_root "$ENV{HOME}/.cache")
+if(catzilla_cargo_root MATCHES "[ \t]")
+  set(catzilla_cargo_root "$ENV{XDG_CACHE_HOME}")
+  if(NOT catzilla_cargo_root)
+    set(catzilla_cargo_root "$ENV{HOME}/.cache")
   endif()
-  set(catzilla_cargo_build_dir
-      "${catzilla_cache_root}/catzilla/${catzilla_path_hash}-${CMAKE_C_COMPILER_ID}")
+  string(APPEND catzilla_cargo_root "/catzilla")
 endif()
-set(CATZILLA_CARGO_BUILD_DIR "${catzilla_cargo_build_dir}"
-    CACHE PATH "Where cargo keeps intermediate files; without a space, shared by builds")
+if(NOT "$ENV{CATZILLA_CARGO_BUILD_DIR}" STREQUAL "")
+  set(catzilla_cargo_root "$ENV{CATZILLA_CARGO_BUILD_DIR}")
+endif()
+set(CATZILLA_CARGO_BUILD_DIR "${catzilla_cargo_root}"
+    CACHE PATH "Where cargo keeps its intermediate files; a path without a space")
+string(SHA256 catzilla_checkout "${PROJECT_SOURCE_DIR}")
+string(SUBSTRING "${catzilla_checkout}" 0 12 catzilla_checkout)
+set(catzilla_cargo_build_dir
+    "${CATZILLA_CARGO_BUILD_DIR}/${CMAKE_C_COMPILER_ID}-${catzilla_checkout}")
 
 # The empty MAKEFLAGS frees jemalloc's build from a jobserver that make does not pass on.
-set(catzilla_cargo_env "MAKEFLAGS=")
-if(CATZILLA_CARGO_BUILD_DIR)
-  list(APPEND catzilla_cargo_env "CARGO_BUILD_BUILD_DIR=${CATZILLA_CARGO_BUILD_DIR}")
-endif()
-corrosion_set_env_vars(catzilla_ffi ${catzilla_cargo_env})
+corrosion_set_env_vars(catzilla_ffi "MAKEFLAGS=" "CARGO_BUILD_BUILD_DIR=${catzilla_cargo_build_dir}")
 
 # What Rust's standard library and jemalloc want of the system.
 get_target_property(catzilla_native_libraries catzilla_ffi-static INTERFACE_LINK_LIBRARIES)

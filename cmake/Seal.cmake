@@ -2,6 +2,10 @@
 # then link Rust archives of their own beside ours (each brings Rust's standard library, and two with
 # global symbols clash), and nothing of ours can meet a name of theirs.
 
+# GNU ld by name: with clang, CMAKE_LINKER may be lld, which leaves section groups as they are.
+find_program(CATZILLA_PARTIAL_LINKER NAMES ld.bfd ld REQUIRED)
+mark_as_advanced(CATZILLA_PARTIAL_LINKER)
+
 # Sets OUT to the commands that make RESULT, an archive or an object by its name, of ARCHIVES, whole,
 # and of PARTS as far as they are needed. OBJCOPY takes further flags. Wants COMMAND_EXPAND_LISTS.
 function(catzilla_seal_commands out result)
@@ -16,7 +20,7 @@ function(catzilla_seal_commands out result)
         COMMAND "${CMAKE_COMMAND}" -E rm "${object}")
   endif()
   set(${out}
-      COMMAND "${CMAKE_LINKER}" -r --force-group-allocation -o "${object}"
+      COMMAND "${CATZILLA_PARTIAL_LINKER}" -r --force-group-allocation -o "${object}"
               --whole-archive ${arg_ARCHIVES} --no-whole-archive ${arg_PARTS}
       COMMAND "${CMAKE_OBJCOPY}" --remove-section=.llvmbc --remove-section=.llvmcmd --wildcard
               "--keep-global-symbol=catzilla_*" ${arg_OBJCOPY} "${object}"

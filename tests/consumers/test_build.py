@@ -1,0 +1,88 @@
+"""How the build behaves, tried on copies of the tree: without the network, where cargo is concerned."""
+
+import os
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from conftest import BUILD, SOURCE
+
+OFFLINE = {"CARGO_NET_OFFLINE": "true"}
+# jemalloc takes a minute to build, so the trials do without it or take the one that is there.
+SMALL = ("-DCATZILLA_JEMALLOC=OFF", "-DBUILD_TESTING=OFF")
+DEPS = f"-DCATZILLA_DEPS_DIR={os.environ['CATZILLA_DEPS_DIR']}"
+PROGRAM = (SOURCE / "c/app").exists()
+CARGO_CHECKOUT_DIR = pathlib.Path(os.environ["CATZILLA_CARGO_CHECKOUT_DIR"])
+
+
+def cached(variable, build=BUILD):
+    """A variable of a build's cache."""
+    text = (build / "CMakeCache.txt").read_text()
+    return re.search(f"^{variable}:[A-Z]*=(.*)$", text, re.MULTILINE).group(1)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the sources in a path with a space."""
+    copy = tmp_path / "a copy"
+    ignored = shutil.ignore_patterns("build", "target", ".git", "__pycache__")
+    shutil.copytree(SOURCE, copy, ignore=ignored)
+    return copy
+
+
+def test_makefiles_rebuild_what_changed(tools, tree, tmp_path):
+    build = tree / "build"
+    jemalloc = next(CARGO_CHECKOUT_DIR.rglob("libjemalloc_pic.a"))
+    env = {**OFFLINE, "JEMALLOC_OVERRIDE": str(jemalloc),
+           "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    tools.configure(tree, build, DEPS, "-DBUILD_TESTING=OFF", generator="Unix Makefiles", env=env)
+    first = tools.build(build, env=env)
+    assert "Building C object" in first
+
+    nothing = tools.build(build, env=env)
+    assert not re.search("Building|Linking|Sealing|Compiling", nothing), nothing
+
+    (tree / "c/src/version.c").touch()
+    touched = tools.build(build, env=env)
+    assert "version.c" in touched and "Linking C static library" in touched, touched
+    assert not re.search("Compiling|Sealing", touched), touched
+
+    with (tree / "rust/ffi/src/lib.rs").open("a") as file:
+        file.write(
+            "/// Added by a test.\n"
+            "#[unsafe(no_mangle)]\n"
+            'pub extern "C" fn catzilla_memory_added() {}\n'
+        )
+    edited = tools.build(build, env=env)
+    assert "Sealing" in edited, edited
+    assert "Linking C executable" in edited or not PROGRAM, edited
+    assert "Building C object" not in edited, edited
+    assert "catzilla_memory_added" in tools.run("nm", build / "libcatzilla-memory.a")
+
+
+def test_a_path_with_a_space_has_a_cargo_folder_without(tools, tree, tmp_path):
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "CATZILLA_CARGO_BUILD_DIR": ""}
+    tools.configure(tree, tree / "build", DEPS, *SMALL, env=env)
+    chosen = cached("CATZILLA_CARGO_BUILD_DIR", tree / "build")
+    assert chosen.startswith(str(tmp_path / "cache")) and " " not in chosen
+
+
+def test_clang(tools, tmp_path):
+    clang = shutil.which("clang")
+    assert clang, "clang not found: install clang"
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    build = tmp_path / "build"
+    tools.configure(SOURCE, build, *SMALL, f"-DCMAKE_C_COMPILER={clang}", "-DCATZILLA_WERROR=ON",
+                    "-DCMAKE_BUILD_TYPE=Debug", env=env)
+    tools.build(build, env=env)
+    assert not PROGRAM or tools.run(build / "catzilla", "--version")
+
+
+def test_what_is_missing_is_named(tools, tmp_path):
+    for name, package in (("Libuv", "libuv1-dev"), ("Llhttp", "libllhttp-dev"),
+                          ("Corrosion", "corrosion")):
+        with pytest.raises(AssertionError, match=f"{package}, or\\s+set\\s+CATZILLA_FETCH=ON"):
+            tools.configure(SOURCE, tmp_path / name, *SMALL, "-DCATZILLA_FETCH=OFF",
+                            f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON")

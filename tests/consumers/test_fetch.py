@@ -1,0 +1,67 @@
+"""The fall-backs for what is not installed, from git mirrors that the test makes of what is."""
+
+import pathlib
+import shutil
+
+from test_build import OFFLINE, PROGRAM, SMALL, cached
+from conftest import SOURCE
+
+STATIC_LIBRARY = """
+add_library({target} STATIC IMPORTED GLOBAL)
+set_target_properties({target} PROPERTIES
+  IMPORTED_LOCATION "${{CMAKE_CURRENT_SOURCE_DIR}}/{archive}"
+  INTERFACE_INCLUDE_DIRECTORIES "${{CMAKE_CURRENT_SOURCE_DIR}}")
+"""
+CORROSION = """
+list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_SOURCE_DIR}")
+include(Corrosion)
+"""
+
+
+def mirror(tools, folder, lists, *files):
+    """Makes a git repository of files and folders, and tells the options that name it."""
+    folder.mkdir()
+    for file in files:
+        if file.is_dir():
+            shutil.copytree(file, folder / file.name)
+        else:
+            shutil.copy(file, folder)
+    (folder / "CMakeLists.txt").write_text(lists)
+    git = ("git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@localhost")
+    tools.run(*git, "init", "-q")
+    tools.run(*git, "add", "-A", "-f")
+    tools.run(*git, "commit", "-q", "-m", "A mirror")
+    commit = tools.run(*git, "rev-parse", "HEAD").strip()
+    name = folder.name.upper()
+    return (f"-DCATZILLA_{name}_REPOSITORY=file://{folder}", f"-DCATZILLA_{name}_COMMIT={commit}",
+            f"-DCMAKE_DISABLE_FIND_PACKAGE_{folder.name.capitalize()}=ON")
+
+
+def test_all_three_are_fetched_and_become_part_of_the_library(tools, tmp_path):
+    corrosion = pathlib.Path(cached("Corrosion_DIR"))
+    corrosion = next(up for up in corrosion.parents if (up / "share/cmake/Corrosion.cmake").exists())
+    llhttp = pathlib.Path(cached("Llhttp_LIBRARY"))
+    libuv = pathlib.Path(cached("Libuv_LIBRARY")).with_name("libuv_a.a")
+    libuv_include = pathlib.Path(cached("Libuv_INCLUDE_DIR"))
+    options = (
+        *mirror(tools, tmp_path / "corrosion", CORROSION,
+                *(corrosion / "share/cmake").glob("*.cmake")),
+        *mirror(tools, tmp_path / "llhttp",
+                STATIC_LIBRARY.format(target="llhttp_static", archive=llhttp.name), llhttp,
+                pathlib.Path(cached("Llhttp_INCLUDE_DIR")) / "llhttp.h"),
+        *mirror(tools, tmp_path / "libuv",
+                STATIC_LIBRARY.format(target="uv_a", archive=libuv.name), libuv,
+                libuv_include / "uv.h", libuv_include / "uv"),
+    )
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    build = tmp_path / "build"
+    said = tools.configure(SOURCE, build, *SMALL, *options, "-DCMAKE_BUILD_TYPE=Debug",
+                           f"-DCATZILLA_DEPS_DIR={tmp_path}", env=env)
+    assert said.count("; fetching") == 3, said
+    tools.build(build, env=env)
+    assert not PROGRAM or tools.run(build / "catzilla", "--version")
+
+    # Nothing but the system's libraries is left to ask for.
+    tools.run(tools.cmake, "--install", build, "--prefix", tmp_path / "prefix")
+    config = next((tmp_path / "prefix").rglob("CatzillaTargets.cmake")).read_text()
+    assert "Libuv" not in config
