@@ -129,8 +129,13 @@ void host_run(host_t *host, const catzilla_server_options_t *options)
 
 void host_stop(host_t *host)
 {
-    void *failed = NULL;
     assert_int_equal(catzilla_server_stop(host->server), 0);
+    host_join(host);
+}
+
+void host_join(host_t *host)
+{
+    void *failed = NULL;
     assert_int_equal(pthread_join((pthread_t)host->thread, &failed), 0);
     assert_null(failed);
     catzilla_server_destroy(host->server);

@@ -21,6 +21,9 @@ void host_start(host_t *host);
 /* Stops, joins and destroys. */
 void host_stop(host_t *host);
 
+/* Joins a server that something else stops, and destroys it. */
+void host_join(host_t *host);
+
 /* host_create() and host_start(). */
 void host_run(host_t *host, const catzilla_server_options_t *options);
 

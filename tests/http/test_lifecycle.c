@@ -139,7 +139,7 @@ static void a_watched_signal_reaches_the_server(void **state)
     host_start(&host);
     expect_hello(host.port);
     kill(getpid(), SIGUSR1);
-    host_stop(&host);
+    host_join(&host);
     assert_int_equal(seen, SIGUSR1);
 }
 
