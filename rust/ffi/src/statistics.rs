@@ -35,7 +35,8 @@ fn picture() -> catzilla_memory_stats_t {
     let active = sum(|of| of.active);
     let resident = sum(|of| of.resident);
     let allocated = stats::total_live();
-    let (allocation_count, deallocation_count) = stats::counts();
+    let (allocation_count, deallocation_count) = stats::total_counts();
+    let (cache_hits, cache_misses) = stats::chunks();
     catzilla_memory_stats_t {
         request_arena: figures.get(Class::Request).arena,
         response_arena: figures.get(Class::Response).arena,
@@ -56,8 +57,8 @@ fn picture() -> catzilla_memory_stats_t {
         static_arena_usage: stats::live(Class::Static),
         task_arena_usage: stats::live(Class::Task),
         memory_efficiency_score: ratio(allocated, resident),
-        cache_hits: 0,
-        cache_misses: 0,
+        cache_hits,
+        cache_misses,
     }
 }
 

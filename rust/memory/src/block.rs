@@ -1,16 +1,21 @@
-//! Blocks: handing them out, changing their size, taking them back, whatever allocator serves.
+//! Blocks: handing them out, changing their size, taking them back.
+//!
+//! The fast path is a thread's magazine ([`crate::magazine`]), for sizes up to 4 KiB; everything else is
+//! behind it, in functions that are not inlined.
 
-use crate::backend::system;
-use crate::budget;
 use crate::class::Class;
-use crate::{process, stats};
+use crate::{budget, process, stats};
 use core::ptr::NonNull;
+
+#[cfg(feature = "jemalloc")]
+mod arenas;
+mod plain;
+
 #[cfg(feature = "jemalloc")]
 use {
-    crate::backend::jemalloc::{self, Owner},
-    crate::log::{self, Level},
+    crate::magazine::Push,
     crate::process::Backend,
-    crate::{arena, partition},
+    crate::{partition, sizes, thread},
 };
 
 /// No object is larger: differences of its pointers would overflow.
@@ -19,61 +24,89 @@ const LARGEST: usize = isize::MAX.unsigned_abs();
 /// A block of at least `size` bytes in `class`, or none and `errno` ENOMEM.
 #[inline]
 pub fn alloc(class: Class, size: usize) -> Option<NonNull<u8>> {
-    obtain(class, size, 0, false)
+    #[cfg(feature = "jemalloc")]
+    if size <= sizes::LARGEST {
+        // SAFETY: just compared.
+        let bin = unsafe { sizes::bin_of(size) };
+        if let Some(block) = thread::current().magazine(class, bin).pop() {
+            return Some(block);
+        }
+    }
+    alloc_slow(class, size)
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_slow(class: Class, size: usize) -> Option<NonNull<u8>> {
+    obtain(class, size, false)
 }
 
 /// As [`alloc`], for `count` times `size` bytes that read as 0.
 pub fn alloc_zeroed(class: Class, count: usize, size: usize) -> Option<NonNull<u8>> {
-    if let Some(total) = count.checked_mul(size) {
-        obtain(class, total, 0, true)
-    } else {
+    let Some(total) = count.checked_mul(size) else {
         budget::refuse_for_want(class, usize::MAX);
-        None
+        return None;
+    };
+    #[cfg(feature = "jemalloc")]
+    if total <= sizes::LARGEST {
+        let block = alloc(class, total)?;
+        // SAFETY: the block is new and has `total` bytes.
+        unsafe { block.write_bytes(0, total) };
+        return Some(block);
     }
+    obtain(class, total, true)
 }
 
-fn obtain(wanted: Class, size: usize, alignment: usize, zeroed: bool) -> Option<NonNull<u8>> {
+fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
     // Even an empty block is a block of its own.
     let size = size.max(1);
-    let made = if size > LARGEST {
-        None
-    } else {
-        make(wanted, size, alignment, zeroed)
-    };
-    if let Some((block, class, usable)) = made {
-        stats::count_alloc(class, usable);
-        Some(block)
-    } else {
-        budget::refuse_for_want(wanted, size);
-        None
+    if size > LARGEST {
+        budget::refuse_for_want(class, size);
+        return None;
+    }
+    match process::backend() {
+        #[cfg(feature = "jemalloc")]
+        Backend::Jemalloc => arenas::alloc(class, size, zeroed),
+        _ => plain::alloc(class, size, zeroed),
     }
 }
 
-fn make(
-    class: Class,
-    size: usize,
-    alignment: usize,
-    zeroed: bool,
-) -> Option<(NonNull<u8>, Class, usize)> {
+/// As [`alloc`], at a multiple of `alignment`, a power of two.
+pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonNull<u8>> {
+    let size = size.max(1);
+    let fits = size
+        .checked_next_multiple_of(alignment)
+        .filter(|&rounded| rounded <= LARGEST);
+    let Some(rounded) = fits else {
+        budget::refuse_for_want(class, size);
+        return None;
+    };
     match process::backend() {
         #[cfg(feature = "jemalloc")]
-        Backend::Jemalloc => {
-            let made = jemalloc::alloc(class, size, alignment, zeroed)?;
-            if let Some(place) = partition::find(made.0.as_ptr() as usize) {
-                place.mark(0);
-            }
-            Some(made)
+        Backend::Jemalloc => arenas::alloc_aligned(class, size, alignment, rounded),
+        _ => {
+            let _ = rounded;
+            plain::alloc_aligned(class, size, alignment)
         }
-        _ if alignment > system::NATURAL_ALIGNMENT => {
-            let block = system::alloc_aligned(class, size, alignment)?;
-            if zeroed {
-                // SAFETY: the block is new and has `size` bytes.
-                unsafe { block.write_bytes(0, size) };
-            }
-            Some((block, class, size))
-        }
-        _ => Some((system::alloc(class, size, zeroed)?, class, size)),
     }
+}
+
+/// A region's chunk: [`crate::region::CHUNK`] bytes.
+pub(crate) fn alloc_chunk(class: Class) -> Option<NonNull<u8>> {
+    #[cfg(feature = "jemalloc")]
+    if let Some(chunk) = thread::current().magazine(class, sizes::CHUNK_BIN).pop() {
+        stats::count_chunk(true);
+        return Some(chunk);
+    }
+    let chunk = match process::backend() {
+        #[cfg(feature = "jemalloc")]
+        Backend::Jemalloc => arenas::alloc_chunk(class),
+        _ => plain::alloc(class, crate::region::CHUNK, false),
+    };
+    if chunk.is_some() {
+        stats::count_chunk(false);
+    }
+    chunk
 }
 
 /// Makes `block` at least `size` bytes and of `class`, moving it where needed; its content stays, up to
@@ -90,63 +123,17 @@ pub unsafe fn realloc(
         return alloc(class, size);
     };
     let size = size.max(1);
-    let resized = if size > LARGEST {
-        None
-    } else {
-        match process::backend() {
-            #[cfg(feature = "jemalloc")]
-            // SAFETY: the caller's promise.
-            Backend::Jemalloc => unsafe { resize_jemalloc(class, block, size) },
-            // SAFETY: the caller's promise.
-            _ => unsafe { resize_system(class, block, size) },
-        }
-    };
-    if resized.is_none() {
+    if size > LARGEST {
         budget::refuse_for_want(class, size);
+        return None;
     }
-    resized
-}
-
-unsafe fn resize_system(class: Class, block: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (old_class, old_size) = system::describe(block);
-        let moved = system::resize(block, class, size)?;
-        stats::count_free(old_class, old_size);
-        stats::count_alloc(class, size);
-        Some(moved)
+    match process::backend() {
+        #[cfg(feature = "jemalloc")]
+        // SAFETY: the caller's promise.
+        Backend::Jemalloc => unsafe { arenas::resize(class, block, size) },
+        // SAFETY: the caller's promise.
+        _ => unsafe { plain::resize(class, block, size) },
     }
-}
-
-#[cfg(feature = "jemalloc")]
-unsafe fn resize_jemalloc(class: Class, block: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
-    let owner = jemalloc::owner_of(block.as_ptr() as usize);
-    let old_class = owner.class()?;
-    // SAFETY: the owner is known, so the block is jemalloc's.
-    let old_size = unsafe { jemalloc::usable(block) };
-    let stays = match owner {
-        Owner::Class(owner) => owner == class,
-        Owner::Default => arena::of(class).is_none(),
-        Owner::Foreign => false,
-    };
-    if stays {
-        // SAFETY: the block is in the arena that serves this class.
-        let moved = unsafe { jemalloc::resize(block, class, size)? };
-        if let Some(place) = partition::find(moved.as_ptr() as usize) {
-            place.mark(0);
-        }
-        stats::count_free(old_class, old_size);
-        // SAFETY: the block is live.
-        stats::count_alloc(old_class, unsafe { jemalloc::usable(moved) });
-        return Some(moved);
-    }
-    let moved = obtain(class, size, 0, false)?;
-    // SAFETY: both blocks are live, distinct, and at least that long.
-    unsafe {
-        block.copy_to_nonoverlapping(moved, old_size.min(size));
-        free(block);
-    }
-    Some(moved)
 }
 
 /// Takes a block back, of whatever class.
@@ -155,34 +142,55 @@ unsafe fn resize_jemalloc(class: Class, block: NonNull<u8>, size: usize) -> Opti
 /// `block` is live and from this crate, and is not used afterwards.
 #[inline]
 pub unsafe fn free(block: NonNull<u8>) {
+    #[cfg(feature = "jemalloc")]
+    if let Some(place) = partition::find(block.as_ptr() as usize) {
+        let bin = place.bin();
+        match thread::current().magazine(place.class, bin).push(block) {
+            Push::Kept => return,
+            Push::Full => {}
+            Push::Twice => crate::report::double_free(block, place.class, sizes::size_of_bin(bin)),
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { free_slow(block) };
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn free_slow(block: NonNull<u8>) {
     match process::backend() {
         #[cfg(feature = "jemalloc")]
-        Backend::Jemalloc => {
-            let Some(class) = jemalloc::owner_of(block.as_ptr() as usize).class() else {
-                return report_foreign();
-            };
-            // SAFETY: the owner is known, so the block is jemalloc's.
-            unsafe {
-                stats::count_free(class, jemalloc::usable(block));
-                jemalloc::free(block);
-            }
-        }
         // SAFETY: the caller's promise.
-        _ => unsafe {
-            let (class, size) = system::describe(block);
-            stats::count_free(class, size);
-            system::free(block);
-        },
+        Backend::Jemalloc => unsafe { arenas::free(block) },
+        // SAFETY: the caller's promise.
+        _ => unsafe { plain::free(block) },
     }
 }
 
-/// A pointer of another allocator was handed to us; leaving it alone is all that is certainly right.
-#[cfg(feature = "jemalloc")]
-#[cold]
-fn report_foreign() {
-    log::report(
-        Level::Error,
-        format_args!("a block of another allocator was freed here, and kept"),
-    );
-    log::flush();
+/// How many bytes of the block its holder may use.
+///
+/// # Safety
+/// `block` is live and from this crate.
+pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
+    match process::backend() {
+        #[cfg(feature = "jemalloc")]
+        // SAFETY: the caller's promise.
+        Backend::Jemalloc => unsafe { arenas::usable_size(block) },
+        // SAFETY: the caller's promise.
+        _ => unsafe { plain::describe(block).1 },
+    }
+}
+
+/// The class that the address lies in; none for one that is not of this crate. With the system's
+/// allocator only a live block may be asked for.
+///
+/// # Safety
+/// With the system's allocator `address` is a live block of this crate.
+pub unsafe fn class_of(address: *const u8) -> Option<Class> {
+    match process::started()? {
+        #[cfg(feature = "jemalloc")]
+        Backend::Jemalloc => crate::backend::jemalloc::owner_of(address as usize).class(),
+        // SAFETY: the caller's promise.
+        _ => unsafe { NonNull::new(address.cast_mut()).map(|block| plain::describe(block).0) },
+    }
 }

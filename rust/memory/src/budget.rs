@@ -1,8 +1,276 @@
 //! Limits on memory, and what the calling thread was last refused.
+//!
+//! An account counts what was handed out: blocks that the program holds, and those in the magazines of
+//! threads, which may be handed out without asking. So a limit can be exceeded by what the magazines
+//! held when it was met, never by more; and where it seems to be met, what they hold is looked at before
+//! anything is refused.
 
-use crate::class::Class;
+use crate::class::{Class, PerClass};
 use crate::error::{Error, set_errno_out_of_memory};
+use crate::sync::Lock;
 use core::cell::Cell;
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// No limit.
+pub const NONE: usize = usize::MAX;
+
+/// What was handed out of something that has a limit.
+struct Account {
+    charged: AtomicUsize,
+    peak: AtomicUsize,
+    limit: AtomicUsize,
+    /// From here on the host wants to know.
+    soft: AtomicUsize,
+    /// Whether it was told since the account was last below.
+    told: AtomicBool,
+}
+
+impl Account {
+    const fn new() -> Self {
+        Self {
+            charged: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            limit: AtomicUsize::new(NONE),
+            soft: AtomicUsize::new(NONE),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    /// Charges `bytes` unless that exceeds the limit; a refusal leaves no trace, so that no other thread
+    /// is refused because of it.
+    fn charge(&self, bytes: usize) -> bool {
+        let limit = self.limit.load(Relaxed);
+        if limit == NONE {
+            self.charge_anyway(bytes);
+            return true;
+        }
+        let fits = |charged: usize| charged.checked_add(bytes).filter(|&sum| sum <= limit);
+        match self.charged.fetch_update(Relaxed, Relaxed, fits) {
+            Ok(before) => {
+                self.raise_peak(before.saturating_add(bytes));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn charge_anyway(&self, bytes: usize) {
+        let before = self.charged.fetch_add(bytes, Relaxed);
+        self.raise_peak(before.saturating_add(bytes));
+    }
+
+    fn raise_peak(&self, charged: usize) {
+        if charged > self.peak.load(Relaxed) {
+            self.peak.fetch_max(charged, Relaxed);
+        }
+    }
+
+    fn discharge(&self, bytes: usize) {
+        let left = self.charged.fetch_sub(bytes, Relaxed).wrapping_sub(bytes);
+        if left < self.soft.load(Relaxed) && self.told.load(Relaxed) {
+            self.told.store(false, Relaxed);
+        }
+    }
+
+    /// Whether the host is to be told now.
+    fn is_news(&self) -> bool {
+        self.charged.load(Relaxed) >= self.soft.load(Relaxed) && !self.told.swap(true, Relaxed)
+    }
+
+    fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
+        self.draw_soft();
+    }
+
+    fn draw_soft(&self) {
+        let limit = self.limit.load(Relaxed);
+        let soft = if limit == NONE {
+            NONE
+        } else {
+            part(limit, PERCENT.load(Relaxed))
+        };
+        self.soft.store(soft, Relaxed);
+        self.told.store(false, Relaxed);
+    }
+}
+
+/// `percent` hundredths of `limit`; none of a percentage of 0, which asks for nothing.
+fn part(limit: usize, percent: usize) -> usize {
+    if percent == 0 {
+        return NONE;
+    }
+    let (whole, rest) = (limit / 100, limit % 100);
+    whole
+        .saturating_mul(percent)
+        .saturating_add(rest.saturating_mul(percent) / 100)
+}
+
+static CLASSES: PerClass<Account> = PerClass::new([
+    Account::new(),
+    Account::new(),
+    Account::new(),
+    Account::new(),
+    Account::new(),
+    Account::new(),
+]);
+static PROCESS: Account = Account::new();
+/// Of a limit, from where the callback is called.
+static PERCENT: AtomicUsize = AtomicUsize::new(0);
+
+/// What a budget belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One class.
+    Class(Class),
+    /// All classes together.
+    Process,
+}
+
+impl Scope {
+    fn account(self) -> &'static Account {
+        match self {
+            Self::Class(class) => CLASSES.get(class),
+            Self::Process => &PROCESS,
+        }
+    }
+}
+
+/// Refuses what would exceed `limit` bytes; [`NONE`] refuses nothing. What is there already stays.
+pub fn set_limit(scope: Scope, limit: usize) {
+    scope.account().set_limit(limit);
+}
+
+/// The limit in force.
+pub fn limit(scope: Scope) -> usize {
+    scope.account().limit.load(Relaxed)
+}
+
+/// Bytes handed out, those in the magazines of threads included.
+pub fn charged(scope: Scope) -> usize {
+    scope.account().charged.load(Relaxed)
+}
+
+/// The most that was charged at once since the last [`reset_peaks`].
+pub fn peak(scope: Scope) -> usize {
+    scope.account().peak.load(Relaxed)
+}
+
+/// Lets every peak be what is charged now.
+pub fn reset_peaks() {
+    let accounts = CLASSES.iter().map(|(_, account)| account);
+    for account in accounts.chain(core::iter::once(&PROCESS)) {
+        account.peak.store(account.charged.load(Relaxed), Relaxed);
+    }
+}
+
+/// Charges `bytes` to `class` and the process.
+///
+/// # Errors
+/// The scope whose limit is in the way; nothing is then charged.
+pub(crate) fn reserve(class: Class, bytes: usize) -> Result<(), Scope> {
+    if !CLASSES.get(class).charge(bytes) {
+        return Err(Scope::Class(class));
+    }
+    if !PROCESS.charge(bytes) {
+        CLASSES.get(class).discharge(bytes);
+        return Err(Scope::Process);
+    }
+    tell(Scope::Class(class));
+    tell(Scope::Process);
+    Ok(())
+}
+
+/// Serialises those who look beyond the accounts, so that each sees what the one before charged.
+static LOOK: Lock<()> = Lock::new(());
+
+/// Charges `bytes` if what is live, which `live` knows by class, leaves room for them: more than that may
+/// be charged, but lies in magazines. `false` if not; the refusal is noted.
+pub(crate) fn reserve_live(class: Class, bytes: usize, live: fn(Class) -> usize) -> bool {
+    let guard = LOOK.lock();
+    for scope in [Scope::Class(class), Scope::Process] {
+        let limit = limit(scope);
+        if limit == NONE {
+            continue;
+        }
+        let live = match scope {
+            Scope::Class(class) => live(class),
+            Scope::Process => Class::ALL
+                .into_iter()
+                .map(live)
+                .fold(0, usize::saturating_add),
+        };
+        if live.saturating_add(bytes) > limit {
+            drop(guard);
+            refuse_by_limit(class, limit, bytes);
+            return false;
+        }
+    }
+    charge_anyway(class, bytes);
+    true
+}
+
+/// Charges `bytes` whatever the limits say.
+pub(crate) fn charge_anyway(class: Class, bytes: usize) {
+    CLASSES.get(class).charge_anyway(bytes);
+    PROCESS.charge_anyway(bytes);
+}
+
+/// Takes `bytes` off again.
+pub(crate) fn release(class: Class, bytes: usize) {
+    CLASSES.get(class).discharge(bytes);
+    PROCESS.discharge(bytes);
+}
+
+/// Told when an account rises to the percentage asked for: the class's number or -1 for the process, the
+/// bytes charged, the budget, user data.
+pub type Callback = unsafe extern "C" fn(c_int, usize, usize, *mut c_void);
+
+struct Listener {
+    callback: Option<Callback>,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the pointer is the host's and only handed back to its own callback.
+unsafe impl Send for Listener {}
+
+static LISTENER: Lock<Listener> = Lock::new(Listener {
+    callback: None,
+    user_data: core::ptr::null_mut(),
+});
+
+/// Has `callback` called once each time that an account rises to `percent` of its limit.
+pub fn set_callback(callback: Option<Callback>, percent: usize, user_data: *mut c_void) {
+    *LISTENER.lock() = Listener {
+        callback,
+        user_data,
+    };
+    PERCENT.store(if callback.is_some() { percent } else { 0 }, Relaxed);
+    let accounts = CLASSES.iter().map(|(_, account)| account);
+    accounts
+        .chain(core::iter::once(&PROCESS))
+        .for_each(Account::draw_soft);
+}
+
+/// Tells the host if there is something to tell. No magazine is half changed here, so that the callback
+/// may allocate.
+fn tell(scope: Scope) {
+    if !scope.account().is_news() {
+        return;
+    }
+    let (callback, user_data) = {
+        let listener = LISTENER.lock();
+        (listener.callback, listener.user_data)
+    };
+    if let Some(callback) = callback {
+        let number = match scope {
+            Scope::Class(class) => c_int::try_from(class.index()).unwrap_or(-1),
+            Scope::Process => -1,
+        };
+        // SAFETY: the host registered this callback with this data.
+        unsafe { callback(number, charged(scope), limit(scope), user_data) };
+    }
+}
 
 /// What was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +299,9 @@ pub(crate) fn last_code() -> Error {
     LAST.get().map_or(Error::NoMemory, |refusal| refusal.error)
 }
 
-/// Notes that a region's limit refused `size` bytes, and sets `errno`.
+/// Notes that `limit` refused `size` bytes, and sets `errno`.
 #[cold]
-pub(crate) fn refuse_region(class: Class, limit: usize, size: usize) {
+pub(crate) fn refuse_by_limit(class: Class, limit: usize, size: usize) {
     refuse(Refusal {
         class,
         limit,
@@ -56,4 +324,57 @@ pub(crate) fn refuse_for_want(class: Class, size: usize) {
 fn refuse(refusal: Refusal) {
     LAST.set(Some(refusal));
     set_errno_out_of_memory();
+}
+
+pub(crate) fn before_fork() {
+    LOOK.acquire();
+    LISTENER.acquire();
+}
+
+/// # Safety
+/// Follows `before_fork` on the same thread, or in the child of it.
+pub(crate) unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe {
+        LISTENER.release();
+        LOOK.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_met_and_not_passed() {
+        let account = Account::new();
+        account.set_limit(100);
+        assert!(account.charge(60));
+        assert!(!account.charge(41));
+        assert!(account.charge(40));
+        assert!(!account.charge(1));
+        account.discharge(100);
+        assert!(!account.charge(usize::MAX));
+        assert!(account.charge(100));
+        assert_eq!(account.peak.load(Relaxed), 100);
+    }
+
+    #[test]
+    fn a_limit_below_what_is_there_refuses_until_it_fits() {
+        let account = Account::new();
+        assert!(account.charge(50));
+        account.set_limit(10);
+        assert!(!account.charge(1));
+        account.discharge(45);
+        assert!(account.charge(5));
+    }
+
+    #[test]
+    fn percentages_are_rounded_down_and_never_overflow() {
+        assert_eq!(part(1000, 80), 800);
+        assert_eq!(part(99, 50), 49);
+        assert_eq!(part(0, 80), 0);
+        assert_eq!(part(usize::MAX - 1, 100), usize::MAX - 1);
+        assert_eq!(part(1000, 0), NONE);
+    }
 }

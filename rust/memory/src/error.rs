@@ -75,6 +75,20 @@ pub fn set_errno_out_of_memory() {
     unsafe { *errno_location() = libc::ENOMEM };
 }
 
+/// This thread's `errno`.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn errno() -> c_int {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *errno_location() }
+}
+
+/// Sets this thread's `errno`.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn set_errno(value: c_int) {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *errno_location() = value };
+}
+
 #[cfg(any(target_os = "linux", target_os = "emscripten"))]
 unsafe fn errno_location() -> *mut c_int {
     // SAFETY: no preconditions.

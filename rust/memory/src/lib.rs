@@ -34,10 +34,22 @@ pub mod text;
 #[cfg(feature = "jemalloc")]
 pub mod arena;
 #[cfg(feature = "jemalloc")]
+mod cache;
+#[cfg(feature = "jemalloc")]
 mod ctl;
 #[cfg(feature = "jemalloc")]
+mod depot;
+#[cfg(feature = "jemalloc")]
 mod hooks;
+#[cfg(feature = "jemalloc")]
+mod magazine;
 #[cfg(feature = "jemalloc")]
 pub mod options;
 #[cfg(feature = "jemalloc")]
 pub mod partition;
+#[cfg(feature = "jemalloc")]
+mod report;
+#[cfg(feature = "jemalloc")]
+mod sizes;
+#[cfg(feature = "jemalloc")]
+mod thread;

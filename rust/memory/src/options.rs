@@ -6,6 +6,7 @@ use crate::log::{self, Level};
 use crate::test_hooks;
 use core::ffi::{CStr, c_char};
 use core::fmt::Write;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The oldest jemalloc whose arenas take hooks as this crate uses them.
 const OLDEST_MAJOR: u32 = 5;
@@ -59,6 +60,20 @@ pub fn apply() {
                 ctl::BACKGROUND_THREAD.name()
             ),
         );
+    }
+}
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that this is the child of a fork, where jemalloc's background thread is gone.
+pub(crate) fn note_fork() {
+    FORKED.store(true, Ordering::Relaxed);
+}
+
+/// Starts what a fork ended, at the child's first slow path: most children only exec.
+pub(crate) fn after_fork() {
+    if FORKED.load(Ordering::Relaxed) && FORKED.swap(false, Ordering::Relaxed) {
+        apply();
     }
 }
 

@@ -8,8 +8,8 @@ use crate::class::Class;
 use crate::error::{Error, Result};
 use crate::sync::Lock;
 #[cfg(feature = "jemalloc")]
-use crate::{arena, options, partition, test_hooks};
-use crate::{log, profile, stats};
+use crate::{arena, cache, options, partition, test_hooks, thread};
+use crate::{budget, log, profile, stats};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -95,7 +95,11 @@ fn start_locked(state: &mut State) -> Backend {
     }
     // SAFETY: the handlers are functions of this library, which is never unloaded.
     unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork));
+        libc::pthread_atfork(
+            Some(before_fork),
+            Some(after_fork),
+            Some(after_fork_in_child),
+        );
     }
     BACKEND.store(backend as u8, Ordering::Release);
     backend
@@ -113,6 +117,9 @@ fn start_jemalloc() -> bool {
     }
     // A class without an arena uses the default one until an init makes it; that init reports.
     let _ = arena::create_missing();
+    thread::start();
+    // Without a partition a free could not tell which magazine a block belongs to.
+    cache::enable(partition::is_reserved());
     true
 }
 
@@ -184,6 +191,7 @@ pub fn cleanup() {
     let _ = profile::set_active(false);
     #[cfg(feature = "jemalloc")]
     if backend == Backend::Jemalloc {
+        cache::release_unused();
         for class in Class::ALL {
             // What cannot be purged now is purged by decay.
             let _ = arena::purge(class);
@@ -193,6 +201,15 @@ pub fn cleanup() {
         trim_system();
     }
     stats::reset();
+}
+
+/// Says that the calling thread has nothing to do for a while: gives the allocator what the thread keeps,
+/// and lets the allocator give back what has aged.
+pub fn thread_idle() {
+    #[cfg(feature = "jemalloc")]
+    if started() == Some(Backend::Jemalloc) {
+        cache::idle();
+    }
 }
 
 /// Gives back every unused page of `class`.
@@ -218,6 +235,7 @@ pub fn optimize() {
     let Some(backend) = started() else { return };
     #[cfg(feature = "jemalloc")]
     if backend == Backend::Jemalloc {
+        cache::release_unused();
         for class in Class::ALL {
             let _ = match class {
                 Class::Cache | Class::Static => arena::decay(class),
@@ -265,14 +283,26 @@ fn seconds() -> u64 {
 extern "C" fn before_fork() {
     STATE.acquire();
     log::before_fork();
+    budget::before_fork();
+    #[cfg(feature = "jemalloc")]
+    thread::before_fork();
 }
 
 extern "C" fn after_fork() {
-    // SAFETY: this thread took both in `before_fork`; in the child it is the only one left.
+    // SAFETY: this thread took them all in `before_fork`; in the child it is the only one left.
     unsafe {
+        #[cfg(feature = "jemalloc")]
+        thread::after_fork();
+        budget::after_fork();
         log::after_fork();
         STATE.release();
     }
+}
+
+extern "C" fn after_fork_in_child() {
+    after_fork();
+    #[cfg(feature = "jemalloc")]
+    options::note_fork();
 }
 
 /// Starts the layer for a unit test of a part that needs it.

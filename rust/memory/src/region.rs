@@ -147,7 +147,7 @@ impl Region {
             return None;
         };
         if need > self.limit.get().saturating_sub(self.used()) {
-            budget::refuse_region(self.class, self.limit.get(), size);
+            budget::refuse_by_limit(self.class, self.limit.get(), size);
             return None;
         }
         if self.checked {
@@ -190,7 +190,7 @@ impl Region {
     }
 
     fn add_chunk(&self) -> Option<()> {
-        let chunk = block::alloc(self.class, CHUNK)?.cast::<Head>();
+        let chunk = block::alloc_chunk(self.class)?.cast::<Head>();
         let full = self.chunks.get();
         if !full.is_null() {
             let used = self.used_in_chunk();

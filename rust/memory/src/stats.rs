@@ -1,24 +1,29 @@
 //! What this layer itself counts, and the picture made of it and of jemalloc's figures.
+//!
+//! The fast path counts nothing. What is charged to a class, less what lies in magazines, is live; what
+//! was stocked in magazines and came back to them, less what they hold, was handed out.
 
+use crate::budget::{self, Scope};
 use crate::class::{Class, PerClass};
 #[cfg(feature = "jemalloc")]
-use crate::{arena, process};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::{arena, cache, process};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The counters of one class.
-#[derive(Debug)]
-pub struct Counters {
-    allocations: AtomicU64,
-    deallocations: AtomicU64,
-    live: AtomicUsize,
+/// The counters of one class; both wrap, and only their sum with the magazines' means something.
+struct Counters {
+    handed_out: AtomicU64,
+    taken_back: AtomicU64,
+    handed_out_at_reset: AtomicU64,
+    taken_back_at_reset: AtomicU64,
 }
 
 impl Counters {
     const fn new() -> Self {
         Self {
-            allocations: AtomicU64::new(0),
-            deallocations: AtomicU64::new(0),
-            live: AtomicUsize::new(0),
+            handed_out: AtomicU64::new(0),
+            taken_back: AtomicU64::new(0),
+            handed_out_at_reset: AtomicU64::new(0),
+            taken_back_at_reset: AtomicU64::new(0),
         }
     }
 }
@@ -32,84 +37,134 @@ static COUNTERS: PerClass<Counters> = PerClass::new([
     Counters::new(),
 ]);
 
-static TOTAL_LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// What the totals were at the last reset; they themselves only ever rise.
-static ALLOCATIONS_AT_RESET: AtomicU64 = AtomicU64::new(0);
-static DEALLOCATIONS_AT_RESET: AtomicU64 = AtomicU64::new(0);
-
-/// Counts a block of `bytes` that was handed out.
-#[inline]
-pub fn count_alloc(class: Class, bytes: usize) {
-    let counters = COUNTERS.get(class);
-    counters.allocations.fetch_add(1, Ordering::Relaxed);
-    counters.live.fetch_add(bytes, Ordering::Relaxed);
-    let total = TOTAL_LIVE
-        .fetch_add(bytes, Ordering::Relaxed)
-        .saturating_add(bytes);
-    if total > PEAK.load(Ordering::Relaxed) {
-        PEAK.fetch_max(total, Ordering::Relaxed);
-    }
+/// Counts a block that was handed out past the magazines.
+pub(crate) fn count_alloc(class: Class) {
+    COUNTERS.get(class).handed_out.fetch_add(1, Relaxed);
 }
 
-/// Counts a block of `bytes` that came back.
-#[inline]
-pub fn count_free(class: Class, bytes: usize) {
-    let counters = COUNTERS.get(class);
-    counters.deallocations.fetch_add(1, Ordering::Relaxed);
-    counters.live.fetch_sub(bytes, Ordering::Relaxed);
-    TOTAL_LIVE.fetch_sub(bytes, Ordering::Relaxed);
+/// Counts a block that came back past the magazines.
+pub(crate) fn count_free(class: Class) {
+    COUNTERS.get(class).taken_back.fetch_add(1, Relaxed);
+}
+
+/// Counts blocks that were put into a magazine to be handed out.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn count_stocked(class: Class, blocks: usize) {
+    COUNTERS
+        .get(class)
+        .handed_out
+        .fetch_add(blocks as u64, Relaxed);
+}
+
+/// Counts blocks that left a magazine without being handed out.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn count_emptied(class: Class, blocks: usize) {
+    COUNTERS
+        .get(class)
+        .handed_out
+        .fetch_sub(blocks as u64, Relaxed);
+}
+
+/// Bytes that the magazines of threads hold, ready to be handed out.
+pub fn held(class: Class) -> usize {
+    #[cfg(feature = "jemalloc")]
+    return cache::held(class);
+    #[cfg(not(feature = "jemalloc"))]
+    return 0_usize.saturating_mul(class.index());
+}
+
+/// Bytes that lie in magazines and between threads.
+pub fn cached(class: Class) -> usize {
+    #[cfg(feature = "jemalloc")]
+    return cache::held(class).saturating_add(cache::between(class));
+    #[cfg(not(feature = "jemalloc"))]
+    return held(class);
 }
 
 /// Live bytes of `class`.
 pub fn live(class: Class) -> usize {
-    COUNTERS.get(class).live.load(Ordering::Relaxed)
+    // In this order a block that changes hands meanwhile counts as live.
+    let held = held(class);
+    budget::charged(Scope::Class(class)).saturating_sub(held)
 }
 
 /// Live bytes of all classes.
 pub fn total_live() -> usize {
     Class::ALL
         .into_iter()
-        .fold(0, |sum, class| sum.saturating_add(live(class)))
+        .map(live)
+        .fold(0, usize::saturating_add)
 }
 
-/// The most that was live at once since the last reset.
+/// The most that was live at once since the last reset, to the grain of a magazine's refill.
 pub fn peak() -> usize {
-    PEAK.load(Ordering::Relaxed).max(total_live())
+    budget::peak(Scope::Process).max(total_live())
 }
 
-fn raw_counts() -> (u64, u64) {
-    COUNTERS
-        .iter()
-        .fold((0, 0), |(allocated, freed), (_, counters)| {
-            (
-                counters
-                    .allocations
-                    .load(Ordering::Relaxed)
-                    .wrapping_add(allocated),
-                counters
-                    .deallocations
-                    .load(Ordering::Relaxed)
-                    .wrapping_add(freed),
-            )
-        })
-}
-
-/// Calls that handed out a block, and calls that took one back, since the last reset.
-pub fn counts() -> (u64, u64) {
-    let (allocated, freed) = raw_counts();
+fn counts_ever(class: Class) -> (u64, u64) {
+    #[cfg(feature = "jemalloc")]
+    let (pushed, held) = cache::pushed_and_held(class);
+    #[cfg(not(feature = "jemalloc"))]
+    let (pushed, held) = (0_u64, 0);
+    let counters = COUNTERS.get(class);
     (
-        allocated.saturating_sub(ALLOCATIONS_AT_RESET.load(Ordering::Relaxed)),
-        freed.saturating_sub(DEALLOCATIONS_AT_RESET.load(Ordering::Relaxed)),
+        counters
+            .handed_out
+            .load(Relaxed)
+            .wrapping_add(pushed)
+            .wrapping_sub(held),
+        counters.taken_back.load(Relaxed).wrapping_add(pushed),
     )
 }
 
-/// Counts from zero again, and lets the peak be what is live now. Usage stays.
+/// Blocks of `class` that were handed out, and blocks that came back, since the last reset.
+pub fn counts(class: Class) -> (u64, u64) {
+    let (handed_out, taken_back) = counts_ever(class);
+    let counters = COUNTERS.get(class);
+    let since = |now: u64, then: &AtomicU64| {
+        // Others may be in the middle of a call, so that a sum seems to have gone back.
+        let difference = now.wrapping_sub(then.load(Relaxed));
+        if difference > u64::MAX / 2 {
+            0
+        } else {
+            difference
+        }
+    };
+    (
+        since(handed_out, &counters.handed_out_at_reset),
+        since(taken_back, &counters.taken_back_at_reset),
+    )
+}
+
+/// The counts of all classes.
+pub fn total_counts() -> (u64, u64) {
+    Class::ALL.into_iter().map(counts).fold((0, 0), |sum, of| {
+        (of.0.saturating_add(sum.0), of.1.saturating_add(sum.1))
+    })
+}
+
+/// Counts from zero again, and lets the peaks be what is there now. Usage stays.
 pub fn reset() {
-    let (allocated, freed) = raw_counts();
-    ALLOCATIONS_AT_RESET.store(allocated, Ordering::Relaxed);
-    DEALLOCATIONS_AT_RESET.store(freed, Ordering::Relaxed);
-    PEAK.store(total_live(), Ordering::Relaxed);
+    for (class, counters) in COUNTERS.iter() {
+        let (handed_out, taken_back) = counts_ever(class);
+        counters.handed_out_at_reset.store(handed_out, Relaxed);
+        counters.taken_back_at_reset.store(taken_back, Relaxed);
+    }
+    budget::reset_peaks();
+}
+
+static CHUNKS_REUSED: AtomicU64 = AtomicU64::new(0);
+static CHUNKS_NEW: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a region's chunk, `reused` where the thread had it already.
+pub(crate) fn count_chunk(reused: bool) {
+    let counter = if reused { &CHUNKS_REUSED } else { &CHUNKS_NEW };
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Region chunks that a thread used again, and those that were newly taken.
+pub fn chunks() -> (u64, u64) {
+    (CHUNKS_REUSED.load(Relaxed), CHUNKS_NEW.load(Relaxed))
 }
 
 /// The allocator's own view of a class.
@@ -117,7 +172,7 @@ pub fn reset() {
 pub struct Figures {
     /// The arena's number; 0 where there is none.
     pub arena: u32,
-    /// Bytes in blocks, those in caches included.
+    /// Bytes in blocks, those in magazines included.
     pub allocated: usize,
     /// Bytes of pages in use.
     pub active: usize,

@@ -51,7 +51,7 @@ pub fn announce() {
 /// Usage and counts on stderr, a line per class.
 pub fn dump() {
     let figures = stats::figures();
-    let (allocations, deallocations) = stats::counts();
+    let (allocations, deallocations) = stats::total_counts();
     // A failure to print has nobody to tell.
     let _ = writeln!(
         Stderr,

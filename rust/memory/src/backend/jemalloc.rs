@@ -45,33 +45,35 @@ fn owner_by_lookup(address: usize) -> Owner {
     })
 }
 
-/// The flags for a block of the class, and the class that it counts for.
-fn flags_of(class: Class) -> (c_int, Class) {
+/// The flags for a block of the class, and the class that it counts for: the general one while the
+/// class's own arena is missing.
+pub fn flags_of(class: Class) -> (c_int, Class) {
     arena::of(class).map_or((je::MALLOCX_TCACHE_NONE, Class::General), |id: ArenaId| {
         (id.flag() | je::MALLOCX_TCACHE_NONE, class)
     })
 }
 
-/// A new block of `size` > 0, the class that it counts for, and its usable size.
-///
-/// With `zeroed`, its bytes are 0; `alignment` is 0 or a power of two.
-pub fn alloc(
-    class: Class,
-    size: usize,
-    alignment: usize,
-    zeroed: bool,
-) -> Option<(NonNull<u8>, Class, usize)> {
-    let (mut flags, class) = flags_of(class);
-    if zeroed {
-        flags |= je::MALLOCX_ZERO;
-    }
-    if alignment > 1 {
-        flags |= je::MALLOCX_LG_ALIGN(alignment.trailing_zeros() as usize);
-    }
+/// The usable size of a block of `size` > 0 made with `flags`; none where there is no such block.
+pub fn rounded(size: usize, flags: c_int) -> Option<usize> {
+    // SAFETY: the size is not 0.
+    Some(unsafe { je::nallocx(size, flags) }).filter(|&usable| usable != 0)
+}
+
+/// A new block of `size` > 0 made with `flags`. Where there is no memory, what `class` has unused is given
+/// back and asked for once more.
+pub fn alloc(class: Class, size: usize, flags: c_int) -> Option<NonNull<u8>> {
     // SAFETY: the size is not 0, and the flags name a live arena or none.
-    let block = NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>())?;
-    // SAFETY: the block is live.
-    Some((block, class, unsafe { usable(block) }))
+    let make = || NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>());
+    make().or_else(|| {
+        // The second attempt tells whether that helped.
+        let _ = arena::purge(class);
+        make()
+    })
+}
+
+/// A new block of a magazine's size.
+pub fn alloc_small(class: Class, size: usize) -> Option<NonNull<u8>> {
+    alloc(class, size, flags_of(class).0)
 }
 
 /// How many bytes of the block the caller may use.
@@ -86,11 +88,19 @@ pub unsafe fn usable(block: NonNull<u8>) -> usize {
 /// Makes the block `size` > 0 bytes without leaving its arena; on failure it stays as it is.
 ///
 /// # Safety
-/// `block` is a live one of `class`'s arena; after success it is no longer.
-pub unsafe fn resize(block: NonNull<u8>, class: Class, size: usize) -> Option<NonNull<u8>> {
-    let (flags, _) = flags_of(class);
+/// `block` is a live one of the arena that `flags` name; after success it is no longer.
+pub unsafe fn resize(block: NonNull<u8>, size: usize, flags: c_int) -> Option<NonNull<u8>> {
     // SAFETY: the caller's promise, and the size is not 0.
     NonNull::new(unsafe { je::rallocx(block.as_ptr().cast(), size, flags) }.cast())
+}
+
+/// Gives a block of a magazine's size back to its arena.
+///
+/// # Safety
+/// `block` is a live one of jemalloc's and of that size, and is not used afterwards.
+pub unsafe fn free_small(block: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { je::sdallocx(block.as_ptr().cast(), size, je::MALLOCX_TCACHE_NONE) };
 }
 
 /// Gives the block back to its arena.

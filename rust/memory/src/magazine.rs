@@ -1,0 +1,207 @@
+//! A stack of free blocks of one class and size, kept by one thread.
+//!
+//! Only the owner pushes and pops. Others read how many blocks there are and how many came back, for
+//! statistics, so those two are atomic; the owner changes them with plain moves all the same.
+
+use crate::sizes;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// One more than fits, since slot 0 stays null: the top of an empty stack then equals no block.
+const SLOTS: usize = sizes::CAPACITY + 1;
+
+/// The stack.
+#[repr(C)]
+pub struct Magazine {
+    count: AtomicU32,
+    capacity: Cell<u32>,
+    /// Blocks pushed since the process started, whichever threads owned this.
+    frees: AtomicU64,
+    slots: UnsafeCell<[*mut u8; SLOTS]>,
+}
+
+const _: () = assert!(size_of::<Magazine>() == 256 || size_of::<usize>() != 8);
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// It is kept.
+    Kept,
+    /// There is no room.
+    Full,
+    /// The block is on top already: freed twice in a row.
+    Twice,
+}
+
+impl Magazine {
+    /// An empty one that takes nothing.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self {
+            count: AtomicU32::new(0),
+            capacity: Cell::new(0),
+            frees: AtomicU64::new(0),
+            slots: UnsafeCell::new([null_mut(); SLOTS]),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, index: u32) -> *mut *mut u8 {
+        // SAFETY: indices are counts, at most CAPACITY, so inside the array.
+        unsafe { self.slots.get().cast::<*mut u8>().add(index as usize) }
+    }
+
+    /// Takes the block that came last.
+    #[inline]
+    pub fn pop(&self) -> Option<NonNull<u8>> {
+        let count = self.count.load(Relaxed);
+        if count == 0 {
+            return None;
+        }
+        // SAFETY: the owner alone touches the slots; those up to `count` hold blocks, never null.
+        let block = unsafe { NonNull::new_unchecked(self.slot(count).read()) };
+        self.count.store(count.wrapping_sub(1), Relaxed);
+        Some(block)
+    }
+
+    /// Keeps a block that came back.
+    #[inline]
+    pub fn push(&self, block: NonNull<u8>) -> Push {
+        let count = self.count.load(Relaxed);
+        if count >= self.capacity.get() {
+            return Push::Full;
+        }
+        // SAFETY: the owner alone touches the slots; `count` is below the capacity.
+        unsafe {
+            if self.slot(count).read() == block.as_ptr() {
+                return Push::Twice;
+            }
+            self.slot(count.wrapping_add(1)).write(block.as_ptr());
+        }
+        self.count.store(count.wrapping_add(1), Relaxed);
+        self.frees
+            .store(self.frees.load(Relaxed).wrapping_add(1), Relaxed);
+        Push::Kept
+    }
+
+    /// Adds a block that was not handed out before.
+    pub fn stock(&self, block: NonNull<u8>) {
+        let count = self.count.load(Relaxed);
+        if (count as usize) < sizes::CAPACITY {
+            // SAFETY: the owner alone touches the slots, and there is room.
+            unsafe { self.slot(count.wrapping_add(1)).write(block.as_ptr()) };
+            self.count.store(count.wrapping_add(1), Relaxed);
+        }
+    }
+
+    /// Takes up to `wanted` blocks from the bottom, those unused for longest.
+    pub fn drain(&self, wanted: usize) -> Batch {
+        let count = self.count.load(Relaxed) as usize;
+        let taken = wanted.min(count);
+        let mut batch = Batch {
+            blocks: [null_mut(); SLOTS],
+            length: taken,
+        };
+        // SAFETY: the owner alone touches the slots, and both moves stay below `count` + 1.
+        unsafe {
+            let bottom = self.slot(1);
+            bottom.copy_to_nonoverlapping(batch.blocks.as_mut_ptr(), taken);
+            bottom
+                .add(taken)
+                .copy_to(bottom, count.saturating_sub(taken));
+        }
+        self.count.store(
+            u32::try_from(count.saturating_sub(taken)).unwrap_or(0),
+            Relaxed,
+        );
+        batch
+    }
+
+    /// How many blocks it may hold; the owner changes it, while it holds no more.
+    pub fn set_capacity(&self, capacity: usize) {
+        self.capacity
+            .set(u32::try_from(capacity.min(sizes::CAPACITY)).unwrap_or(0));
+    }
+
+    /// How many blocks it may hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity.get() as usize
+    }
+
+    /// How many blocks it holds; any thread may ask.
+    pub fn count(&self) -> usize {
+        self.count.load(Relaxed) as usize
+    }
+
+    /// How many blocks were pushed since the process started; any thread may ask.
+    pub fn frees(&self) -> u64 {
+        self.frees.load(Relaxed)
+    }
+}
+
+/// Blocks on their way out of a magazine.
+pub struct Batch {
+    blocks: [*mut u8; SLOTS],
+    length: usize,
+}
+
+impl Batch {
+    /// The blocks, none of them null.
+    pub fn blocks(&self) -> &[*mut u8] {
+        self.blocks.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: usize) -> NonNull<u8> {
+        NonNull::new(core::ptr::without_provenance_mut(number * 16)).unwrap()
+    }
+
+    fn filled(count: usize) -> Magazine {
+        let magazine = Magazine::new();
+        magazine.set_capacity(sizes::CAPACITY);
+        for number in 1..=count {
+            assert_eq!(magazine.push(block(number)), Push::Kept);
+        }
+        magazine
+    }
+
+    #[test]
+    fn an_untouched_one_is_empty_and_full() {
+        let magazine = Magazine::new();
+        assert_eq!(magazine.pop(), None);
+        assert_eq!(magazine.push(block(1)), Push::Full);
+    }
+
+    #[test]
+    fn what_came_last_goes_first() {
+        let magazine = filled(sizes::CAPACITY);
+        assert_eq!(magazine.push(block(99)), Push::Full);
+        for number in (1..=sizes::CAPACITY).rev() {
+            assert_eq!(magazine.pop(), Some(block(number)));
+        }
+        assert_eq!(magazine.pop(), None);
+        assert_eq!(magazine.frees(), sizes::CAPACITY as u64);
+    }
+
+    #[test]
+    fn the_top_is_not_taken_twice() {
+        let magazine = filled(3);
+        assert_eq!(magazine.push(block(3)), Push::Twice);
+        assert_eq!(magazine.count(), 3);
+    }
+
+    #[test]
+    fn the_oldest_are_drained_first() {
+        let magazine = filled(10);
+        let oldest: Vec<_> = (1..=4).map(|number| block(number).as_ptr()).collect();
+        assert_eq!(magazine.drain(4).blocks(), oldest);
+        assert_eq!(magazine.pop(), Some(block(10)));
+        assert_eq!(magazine.drain(99).blocks().len(), 5);
+        assert_eq!(magazine.count(), 0);
+    }
+}

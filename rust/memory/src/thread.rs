@@ -1,0 +1,223 @@
+//! Each thread's magazines, where the fast path finds them, and what becomes of them.
+//!
+//! A thread-local pointer leads to the thread's record. It starts at a record that is all zeros: its
+//! magazines are empty and take nothing, so a thread's first call takes the slow way without a test for
+//! null, and only there a record is made. When the thread exits, its blocks go back and the pointer leads
+//! to another record of zeros, so that handlers which run later still allocate, the slow way.
+//!
+//! Records are never unmapped. The next thread takes a free one over, counters and all, so totals over
+//! all records stay exact. In the child of a fork the records of the threads that are gone stay as they
+//! were, and nobody takes them over.
+
+use crate::class::Class;
+use crate::magazine::Magazine;
+use crate::sizes;
+use crate::sync::Lock;
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+mod local;
+
+/// A thread's magazines.
+#[repr(C)]
+pub struct Record {
+    magazines: [[Magazine; sizes::BINS]; Class::COUNT],
+    /// Of the magazines' capacities; see [`crate::cache`].
+    pub(crate) generation: Cell<u32>,
+    /// Slow paths taken, by which the thread remembers to look for what is unused.
+    pub(crate) ticks: Cell<u32>,
+    /// When it last looked, in milliseconds.
+    pub(crate) looked: Cell<u64>,
+    /// How many blocks each magazine held then, and how many had come back.
+    pub(crate) seen: [[Cell<(u32, u32)>; sizes::BINS]; Class::COUNT],
+    /// The next in the list of all records.
+    next: AtomicPtr<Record>,
+    /// The next in the list of free ones.
+    next_free: Cell<*mut Record>,
+}
+
+// SAFETY: cells are touched by the owner alone, or under the free list's lock; the rest is atomic.
+unsafe impl Sync for Record {}
+
+/// Where threads that have no record yet look.
+static FRESH: Record = Record::new();
+/// Where threads that gave theirs back look.
+static GONE: Record = Record::new();
+
+static ALL: AtomicPtr<Record> = AtomicPtr::new(null_mut());
+
+struct FreeList {
+    first: *mut Record,
+}
+
+// SAFETY: records outlive every thread.
+unsafe impl Send for FreeList {}
+
+static FREE: Lock<FreeList> = Lock::new(FreeList { first: null_mut() });
+
+static KEY: AtomicU32 = AtomicU32::new(0);
+static HAS_KEY: AtomicBool = AtomicBool::new(false);
+
+impl Record {
+    #[allow(clippy::large_stack_arrays)] // Only ever evaluated by the compiler, for the two statics.
+    const fn new() -> Self {
+        Self {
+            magazines: [const { [const { Magazine::new() }; sizes::BINS] }; Class::COUNT],
+            generation: Cell::new(0),
+            ticks: Cell::new(0),
+            looked: Cell::new(0),
+            seen: [const { [const { Cell::new((0, 0)) }; sizes::BINS] }; Class::COUNT],
+            next: AtomicPtr::new(null_mut()),
+            next_free: Cell::new(null_mut()),
+        }
+    }
+
+    /// The magazine of a class and a bin.
+    #[inline]
+    pub fn magazine(&self, class: Class, bin: u8) -> &Magazine {
+        let bin = usize::from(bin) & sizes::BINS.wrapping_sub(1);
+        // SAFETY: a class's number is below COUNT, and `bin` was masked.
+        unsafe {
+            self.magazines
+                .get_unchecked(class.index())
+                .get_unchecked(bin)
+        }
+    }
+
+    /// Bytes that its magazines of `class` hold; any thread may ask.
+    pub fn held(&self, class: Class) -> usize {
+        sizes::bins().fold(0, |sum: usize, bin| {
+            let count = self.magazine(class, bin).count();
+            sum.saturating_add(count.saturating_mul(sizes::size_of_bin(bin)))
+        })
+    }
+}
+
+/// The calling thread's record; one of zeros where it has none.
+#[inline]
+pub fn current() -> &'static Record {
+    // SAFETY: the pointer starts at FRESH, and is only ever set to records, which are never unmapped.
+    unsafe { &*local::get() }
+}
+
+/// Lets threads have records. Called once, under the process's lock.
+pub fn start() {
+    let mut key = 0;
+    // SAFETY: `key` is valid for a write, and the destructor is never unloaded.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(thread_exits)) } == 0 {
+        KEY.store(key, Ordering::Relaxed);
+        HAS_KEY.store(true, Ordering::Release);
+    }
+}
+
+/// The calling thread's record, made if it has none yet; none once it exits, or where one cannot be had.
+pub fn attach() -> Option<&'static Record> {
+    let now = local::get();
+    if core::ptr::eq(now, &raw const GONE) {
+        return None;
+    }
+    if !core::ptr::eq(now, &raw const FRESH) {
+        // SAFETY: as in `current`.
+        return Some(unsafe { &*now });
+    }
+    if !HAS_KEY.load(Ordering::Acquire) {
+        return None;
+    }
+    let record = reuse().or_else(map)?;
+    // Without the destructor the record would be lost with the thread.
+    // SAFETY: the key was made by `start`.
+    let rc =
+        unsafe { libc::pthread_setspecific(KEY.load(Ordering::Relaxed), record.as_ptr().cast()) };
+    if rc != 0 {
+        give_back(record);
+        return None;
+    }
+    local::set(record.as_ptr());
+    // SAFETY: a record is never unmapped.
+    Some(unsafe { record.as_ref() })
+}
+
+fn reuse() -> Option<NonNull<Record>> {
+    let mut free = FREE.lock();
+    let record = NonNull::new(free.first)?;
+    // SAFETY: a record is never unmapped, and free ones belong to the lock's holder.
+    free.first = unsafe { record.as_ref() }.next_free.get();
+    Some(record)
+}
+
+fn map() -> Option<NonNull<Record>> {
+    // SAFETY: a new mapping, at an address of the system's choice.
+    let start = unsafe {
+        libc::mmap(
+            null_mut(),
+            size_of::<Record>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return None;
+    }
+    // Zeros are what `Record::new` would write, and pages that stay zero cost nothing.
+    let record = NonNull::new(start.cast::<Record>())?;
+    let mut first = ALL.load(Ordering::Relaxed);
+    loop {
+        // SAFETY: the mapping is this thread's own until it is in the list.
+        unsafe { record.as_ref() }
+            .next
+            .store(first, Ordering::Relaxed);
+        match ALL.compare_exchange_weak(
+            first,
+            record.as_ptr(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return Some(record),
+            Err(now) => first = now,
+        }
+    }
+}
+
+fn give_back(record: NonNull<Record>) {
+    let mut free = FREE.lock();
+    // SAFETY: a record is never unmapped, and this one is no thread's any more.
+    unsafe { record.as_ref() }.next_free.set(free.first);
+    free.first = record.as_ptr();
+}
+
+extern "C" fn thread_exits(record: *mut c_void) {
+    let Some(record) = NonNull::new(record.cast::<Record>()) else {
+        return;
+    };
+    // From here on this thread's calls take the slow way, those of handlers that run later too.
+    local::set((&raw const GONE).cast_mut());
+    // SAFETY: a record is never unmapped.
+    crate::cache::flush(unsafe { record.as_ref() });
+    give_back(record);
+}
+
+/// Every record there is, those of threads that exited too.
+pub fn all() -> impl Iterator<Item = &'static Record> {
+    let mut next = ALL.load(Ordering::Acquire);
+    core::iter::from_fn(move || {
+        // SAFETY: records in the list are never unmapped.
+        let record = unsafe { next.as_ref()? };
+        next = record.next.load(Ordering::Relaxed);
+        Some(record)
+    })
+}
+
+pub(crate) fn before_fork() {
+    FREE.acquire();
+}
+
+/// # Safety
+/// Follows `before_fork` on the same thread, or in the child of it.
+pub(crate) unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { FREE.release() };
+}
