@@ -20,7 +20,8 @@ static bool misplaced(int of, void *block)
 
 static void *region_create(void)
 {
-    return catzilla_region_create(CATZILLA_MEMORY_REQUEST);
+    catzilla_region_t *region;
+    return catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) == 0 ? region : NULL;
 }
 
 static void *region_alloc(void *region, size_t size)
@@ -40,7 +41,7 @@ static void region_destroy(void *region)
 
 static void region_rounds(size_t rounds)
 {
-    catzilla_region_t *region = catzilla_region_create(CATZILLA_MEMORY_REQUEST);
+    catzilla_region_t *region = region_create();
     for (size_t round = 0; round < rounds; round++) {
         BENCH_UNROLL
         for (size_t i = 0; i < BENCH_REGION_BLOCKS; i++)
