@@ -30,10 +30,10 @@ static const uint8_t kind[256] = {
 
 static bool all_of(catzilla_slice_t text, uint8_t wanted)
 {
+    uint8_t all = wanted;
     for (size_t i = 0; i < text.size; i++)
-        if ((kind[(unsigned char)text.data[i]] & wanted) == 0)
-            return false;
-    return true;
+        all &= kind[(unsigned char)text.data[i]];
+    return all != 0;
 }
 
 bool cz_header_is_token(catzilla_slice_t text)
@@ -41,9 +41,23 @@ bool cz_header_is_token(catzilla_slice_t text)
     return text.size > 0 && all_of(text, IS_TOKEN);
 }
 
+/* Whether one of eight bytes is below space or DEL; a tab counts as well. */
+static bool has_control(const char *data)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    uint64_t below = (word - each * ' ') & ~word;
+    uint64_t other = word ^ (each * 0x7f);
+    return ((below | ((other - each) & ~other)) & (each * 0x80)) != 0;
+}
+
 bool cz_header_is_value(catzilla_slice_t text)
 {
-    for (size_t i = 0; i < text.size; i++) {
+    size_t i = 0;
+    while (text.size - i >= 8 && !has_control(text.data + i))
+        i += 8;
+    for (; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         if ((c < ' ' && c != '\t') || c == 0x7f)
             return false;

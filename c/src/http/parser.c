@@ -74,8 +74,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t size)
             head->trailer_count++;
         else
             head->field_count++;
-        memset(field_last(message), 0, sizeof(cz_field_t));
-        field_last(message)->name = offset_of(message, at);
+        *field_last(message) = (cz_field_t){.name = offset_of(message, at)};
         message->open = OPEN_NAME;
     }
     cz_field_t *field = field_last(message);

@@ -15,46 +15,20 @@ void cz_pool_init(cz_pool_t *pool, void *(*alloc)(size_t), void (*free)(void *),
     pool->cached_limit = limit;
 }
 
-static unsigned size_index(size_t size)
+void *cz_pool_take_new(cz_pool_t *pool, size_t size, size_t *out_size)
 {
-    if (size <= CZ_POOL_SMALLEST)
-        return 0;
-    return 64u - (unsigned)__builtin_clzll((size - 1) / CZ_POOL_SMALLEST);
-}
-
-void *cz_pool_take(cz_pool_t *pool, size_t size, size_t *out_size)
-{
-    unsigned index = size > CZ_POOL_LARGEST ? CZ_POOL_SIZES : size_index(size);
-    if (index < CZ_POOL_SIZES)
-        size = (size_t)CZ_POOL_SMALLEST << index;
-    cz_pool_block_t *block = index < CZ_POOL_SIZES ? pool->blocks[index] : NULL;
-    if (block != NULL) {
-        pool->blocks[index] = block->next;
-        pool->cached_bytes -= size;
-    } else {
-        block = pool->alloc(size);
-        if (block == NULL)
-            return NULL;
-    }
+    void *block = pool->alloc(size);
+    if (block == NULL)
+        return NULL;
     pool->live_bytes += size;
     *out_size = size;
     return block;
 }
 
-void cz_pool_give(cz_pool_t *pool, void *given, size_t size)
+void cz_pool_give_back(cz_pool_t *pool, void *block, size_t size)
 {
-    if (given == NULL)
-        return;
     pool->live_bytes -= size;
-    if (size > CZ_POOL_LARGEST || pool->cached_bytes + size > pool->cached_limit) {
-        pool->free(given);
-        return;
-    }
-    unsigned index = size_index(size);
-    cz_pool_block_t *block = given;
-    block->next = pool->blocks[index];
-    pool->blocks[index] = block;
-    pool->cached_bytes += size;
+    pool->free(block);
 }
 
 void cz_pool_trim(cz_pool_t *pool)
