@@ -30,12 +30,10 @@ endif()
 
 # What every test sees of the build.
 set(catzilla_test_environment
+    "CATZILLA_PROGRAM=$<TARGET_FILE:catzilla_program>"
     "CATZILLA_BUILD_DIR=${PROJECT_BINARY_DIR}"
     "CATZILLA_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
     "CATZILLA_PRESET_SANITIZER=${CATZILLA_SANITIZE}")
-if(TARGET catzilla_program)
-  list(APPEND catzilla_test_environment "CATZILLA_PROGRAM=$<TARGET_FILE:catzilla_program>")
-endif()
 if(BUILD_SHARED_LIBS)
   list(APPEND catzilla_test_environment "CATZILLA_LIBRARY=$<TARGET_FILE:catzilla>"
        "CATZILLA_MEMORY_LIBRARY=$<TARGET_FILE:catzilla_memory>")

@@ -17,6 +17,10 @@ def test_old_code_says_memory_h(consumer):
     consumer("compat")
 
 
+def test_a_server(consumer):
+    assert consumer("server").startswith("HTTP/1.1 200 OK")
+
+
 def test_cxx17(consumer):
     consumer("cxx")
 
@@ -28,7 +32,7 @@ def test_with_a_rust_archive_of_its_own(consumer, tools):
 def test_pkg_config_and_plain_cc(tools, prefix, tmp_path):
     pkgconfig = next(prefix.glob("lib*/**/pkgconfig"))
     env = {"PKG_CONFIG_PATH": str(pkgconfig)}
-    for package, source in (("catzilla-memory", "memory/main.c"), ("catzilla", "memory/main.c")):
+    for package, source in (("catzilla-memory", "memory/main.c"), ("catzilla", "server/main.c")):
         flags = tools.run("pkg-config", "--cflags", "--libs", package, env=env).split()
         program = tmp_path / package
         tools.run("cc", f"-I{HERE}", HERE / source, "-o", program, *flags)
@@ -69,14 +73,14 @@ def test_dlopen_and_dlclose_a_hundred_times(tools, prefix, tmp_path):
         pytest.skip("shared libraries only")
     host = tmp_path / "host"
     tools.run(tools.cc, HERE / "dlopen/host.c", "-o", host, "-ldl", "-lpthread")
-    for library in prefix.rglob("libcatzilla-memory.so"):
+    for library in prefix.rglob("libcatzilla*.so"):
         tools.run(host, library)
 
 
 def test_add_subdirectory_builds_no_tests(tools, tmp_path):
     source = tmp_path / "project"
     shutil.copytree(HERE / "subdirectory", source)
-    shutil.copy(HERE / "memory/main.c", source)
+    shutil.copy(HERE / "server/main.c", source)
     shutil.copy(HERE / "baked.h", source)
     build = tmp_path / "build"
     tools.configure(source, build, f"-DCATZILLA_SOURCE_DIR={SOURCE}",

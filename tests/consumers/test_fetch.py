@@ -3,7 +3,7 @@
 import pathlib
 import shutil
 
-from test_build import OFFLINE, PROGRAM, SMALL, cached
+from test_build import OFFLINE, SMALL, cached
 from conftest import SOURCE
 
 STATIC_LIBRARY = """
@@ -59,7 +59,7 @@ def test_all_three_are_fetched_and_become_part_of_the_library(tools, tmp_path):
                            f"-DCATZILLA_DEPS_DIR={tmp_path}", env=env)
     assert said.count("; fetching") == 3, said
     tools.build(build, env=env)
-    assert not PROGRAM or tools.run(build / "catzilla", "--version")
+    tools.run(build / "catzilla", "--version")
 
     # Nothing but the system's libraries is left to ask for.
     tools.run(tools.cmake, "--install", build, "--prefix", tmp_path / "prefix")

@@ -1,4 +1,5 @@
-/* A host that loads and unloads the library again and again, and uses it from joined threads only. */
+/* A host that loads and unloads the library again and again, and uses it from joined threads only.
+ */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
