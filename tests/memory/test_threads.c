@@ -1,0 +1,254 @@
+/* The contract under threads: one init, frees anywhere, statistics while others work. */
+#include "support.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+typedef struct init_race {
+    int rc[16];
+    arena_ids_t ids[16];
+} init_race_t;
+
+static size_t init_and_note_ids(void *context, size_t index)
+{
+    init_race_t *race = context;
+    race->rc[index] = catzilla_memory_init();
+    race->ids[index] = arena_ids();
+    return 0;
+}
+
+static void init_from_16_threads_at_once_gives_all_the_same_arenas(void **state)
+{
+    init_race_t race;
+    (void)state;
+    run_threads(16, init_and_note_ids, &race);
+    for (size_t i = 0; i < 16; i++) {
+        assert_int_equal(race.rc[i], 0);
+        assert_same_arena_ids(race.ids[i], race.ids[0]);
+    }
+}
+
+static size_t first_use(void *context, size_t index)
+{
+    const memory_class_t *class = &memory_class[index % MEMORY_CLASSES];
+    (void)context;
+    unsigned char *block = class->alloc(100);
+    if (block == NULL)
+        return 1;
+    memset(block, 1, 100);
+    class->free(block);
+    return 0;
+}
+
+static void first_use_from_16_threads_at_once_serves_them_all(void **state)
+{
+    (void)state;
+    assert_int_equal(run_threads(16, first_use, NULL), 0);
+    assert_int_equal(usage_of_all(), 0);
+}
+
+/* Every thread allocates a row of each class; after a barrier each frees the row of its
+ * neighbour, by the function of yet another class. */
+enum { PAIR_THREADS = 8, PAIR_BLOCKS = 300 };
+
+typedef struct exchange {
+    pthread_barrier_t all_taken;
+    unsigned char *block[PAIR_THREADS][MEMORY_CLASSES][PAIR_BLOCKS];
+} exchange_t;
+
+static size_t size_of_pair(size_t index)
+{
+    static const size_t size[] = {16, 64, 200, 1024, 4096, 20000};
+    return size[index % COUNT_OF(size)];
+}
+
+static size_t take_then_free_the_neighbours(void *context, size_t index)
+{
+    exchange_t *exchange = context;
+    size_t failures = 0;
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++)
+        for (size_t i = 0; i < PAIR_BLOCKS; i++) {
+            unsigned char *block = memory_class[class].alloc(size_of_pair(i));
+            failures += block == NULL;
+            if (block != NULL)
+                memset(block, (int)(index + i), size_of_pair(i));
+            exchange->block[index][class][i] = block;
+        }
+    pthread_barrier_wait(&exchange->all_taken);
+    const size_t neighbour = (index + 1) % PAIR_THREADS;
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++)
+        for (size_t i = 0; i < PAIR_BLOCKS; i++) {
+            unsigned char *block = exchange->block[neighbour][class][i];
+            if (block == NULL)
+                continue;
+            const unsigned char mark = (unsigned char)(neighbour + i);
+            failures += block[0] != mark || block[size_of_pair(i) - 1] != mark;
+            memory_class[(class + i) % MEMORY_CLASSES].free(block);
+        }
+    return failures;
+}
+
+static void every_free_takes_a_block_of_another_threads_alloc(void **state)
+{
+    static exchange_t exchange;
+    catzilla_memory_stats_t stats;
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&exchange.all_taken, NULL, PAIR_THREADS), 0);
+    for (int round = 0; round < 3; round++)
+        assert_int_equal(run_threads(PAIR_THREADS, take_then_free_the_neighbours, &exchange), 0);
+    pthread_barrier_destroy(&exchange.all_taken);
+    assert_int_equal(usage_of_all(), 0);
+    catzilla_memory_get_stats(&stats);
+    assert_int_equal(stats.allocation_count, 3 * PAIR_THREADS * MEMORY_CLASSES * PAIR_BLOCKS);
+    assert_int_equal(stats.deallocation_count, stats.allocation_count);
+}
+
+static void *leave_a_block(void *argument)
+{
+    unsigned char **left = argument;
+    for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        left[i] = memory_class[i].alloc(500);
+        if (left[i] != NULL)
+            memset(left[i], 'L', 500);
+    }
+    return NULL;
+}
+
+static void blocks_outlive_the_thread_that_took_them(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < scaled(200); round++) {
+        unsigned char *left[MEMORY_CLASSES] = {NULL};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, leave_a_block, left), 0);
+        pthread_join(thread, NULL);
+        for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+            assert_non_null(left[i]);
+            assert_int_equal(left[i][499], 'L');
+            catzilla_free(left[i]);
+        }
+    }
+    assert_int_equal(usage_of_all(), 0);
+}
+
+/* Four threads keep at most this much alive each while four read statistics. */
+enum { CHURN_SLOTS = 32, CHURN_SIZE = 4096 };
+
+typedef struct churn {
+    atomic_uint running; /* allocating threads that have not finished */
+    size_t rounds;
+    void (*disturb)(void); /* what the other half of the threads do meanwhile */
+    atomic_size_t disturbances;
+} churn_t;
+
+static size_t churn_blocks(churn_t *churn, size_t index)
+{
+    void *slot[CHURN_SLOTS] = {NULL};
+    uint64_t seed = index;
+    size_t failures = 0;
+    for (size_t i = 0; i < churn->rounds; i++) {
+        const uint64_t draw = next_random(&seed);
+        const size_t at = draw % CHURN_SLOTS;
+        catzilla_free(slot[at]);
+        slot[at] = memory_class[(draw >> 8) % MEMORY_CLASSES].alloc(1 + (draw >> 16) % CHURN_SIZE);
+        failures += slot[at] == NULL;
+    }
+    for (size_t at = 0; at < CHURN_SLOTS; at++)
+        catzilla_free(slot[at]);
+    atomic_fetch_sub(&churn->running, 1);
+    return failures;
+}
+
+static size_t read_statistics(churn_t *churn)
+{
+    /* A figure may be a moment old, so allow twice what four threads can hold; a negative one is
+     * far above that. */
+    const size_t most = (size_t)2 * 4 * CHURN_SLOTS * (CHURN_SIZE + CHURN_SIZE / 4);
+    catzilla_memory_stats_t last = {0};
+    size_t failures = 0;
+    do {
+        catzilla_memory_stats_t stats;
+        catzilla_memory_get_stats(&stats);
+        failures += stats.allocated > most || stats.request_arena_usage > most ||
+                    stats.response_arena_usage > most || stats.cache_arena_usage > most ||
+                    stats.static_arena_usage > most || stats.task_arena_usage > most;
+        failures += stats.allocation_count < last.allocation_count ||
+                    stats.deallocation_count < last.deallocation_count ||
+                    stats.peak_allocated < last.peak_allocated;
+        last = stats;
+        atomic_fetch_add(&churn->disturbances, 1);
+    } while (atomic_load(&churn->running) > 0);
+    return failures;
+}
+
+static size_t churn_or_disturb(void *context, size_t index)
+{
+    churn_t *churn = context;
+    if (index < 4)
+        return churn_blocks(churn, index);
+    if (churn->disturb == NULL)
+        return read_statistics(churn);
+    do {
+        churn->disturb();
+        atomic_fetch_add(&churn->disturbances, 1);
+    } while (atomic_load(&churn->running) > 0);
+    return 0;
+}
+
+static void check_churn(size_t threads, size_t rounds, void (*disturb)(void))
+{
+    churn_t churn = {.rounds = scaled(rounds), .disturb = disturb};
+    atomic_init(&churn.running, 4);
+    atomic_init(&churn.disturbances, 0);
+    assert_int_equal(run_threads(threads, churn_or_disturb, &churn), 0);
+    assert_true(atomic_load(&churn.disturbances) >= threads - 4);
+    assert_int_equal(usage_of_all(), 0);
+}
+
+static void statistics_read_by_4_threads_are_monotone_and_never_negative(void **state)
+{
+    (void)state;
+    assert_int_equal(catzilla_memory_init(), 0);
+    check_churn(8, 200000, NULL);
+}
+
+static void init_then_cleanup(void)
+{
+    catzilla_memory_init();
+    catzilla_memory_cleanup();
+}
+
+static void cleanup_is_safe_while_others_allocate(void **state)
+{
+    (void)state;
+    check_churn(6, 100000, init_then_cleanup);
+}
+
+static void purge_everything(void)
+{
+    for (size_t i = 0; i < MEMORY_CLASSES; i++)
+        catzilla_memory_purge_arena(memory_class[i].type);
+    catzilla_memory_optimize();
+    catzilla_memory_auto_optimize();
+}
+
+static void purging_is_safe_while_others_allocate(void **state)
+{
+    (void)state;
+    check_churn(6, 100000, purge_everything);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(init_from_16_threads_at_once_gives_all_the_same_arenas),
+        cmocka_unit_test(first_use_from_16_threads_at_once_serves_them_all),
+        cmocka_unit_test(every_free_takes_a_block_of_another_threads_alloc),
+        cmocka_unit_test(blocks_outlive_the_thread_that_took_them),
+        cmocka_unit_test(statistics_read_by_4_threads_are_monotone_and_never_negative),
+        cmocka_unit_test(cleanup_is_safe_while_others_allocate),
+        cmocka_unit_test(purging_is_safe_while_others_allocate),
+    };
+    return run_isolated("memory threads", tests, COUNT_OF(tests), use_allocator_under_test);
+}
