@@ -47,7 +47,7 @@ fn picture() -> catzilla_memory_stats_t {
         active,
         metadata: sum(|of| of.metadata),
         resident,
-        peak_allocated: stats::peak().max(allocated),
+        peak_allocated: stats::peak(allocated),
         fragmentation_ratio: ratio(active, resident),
         allocation_count,
         deallocation_count,

@@ -8,6 +8,7 @@ use crate::stats::Figures;
 use crate::{hooks, test_hooks};
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use tikv_jemalloc_sys as je;
 
 /// An arena grows by ever larger steps; past this one they stay as they are.
@@ -116,12 +117,37 @@ pub fn class_of(id: ArenaId) -> Option<Class> {
     Class::ALL.into_iter().find(|&class| of(class) == Some(id))
 }
 
-/// Gives back every unused page of the class.
+/// How often [`purge`] asks again where the background thread was at work, and how long it waits before.
+const PURGE_ATTEMPTS: usize = 50;
+const PURGE_WAIT: Duration = Duration::from_millis(1);
+/// Unused pages that others may have freed since, for which it is not worth asking again.
+const PURGE_LEAVES: usize = 256;
+
+/// Gives back every unused page of the classes.
+///
+/// jemalloc passes over an arena that its background thread is purging just then, without a word, so
+/// this looks afterwards and asks again once that thread may be done.
 ///
 /// # Errors
 /// jemalloc's.
-pub fn purge(class: Class) -> Result<()> {
-    of(class).map_or(Ok(()), |id| ctl::ARENA_PURGE.call_at(id.index()))
+pub fn purge(classes: &[Class]) -> Result<()> {
+    for _ in 0..PURGE_ATTEMPTS {
+        for id in classes.iter().copied().filter_map(of) {
+            ctl::ARENA_PURGE.call_at(id.index())?;
+        }
+        refresh();
+        if !classes.iter().copied().filter_map(of).any(has_unused) {
+            break;
+        }
+        std::thread::sleep(PURGE_WAIT);
+    }
+    Ok(())
+}
+
+fn has_unused(id: ArenaId) -> bool {
+    ctl::STATS_PAGES_DIRTY
+        .read_at(id.index())
+        .is_ok_and(|pages| pages > PURGE_LEAVES)
 }
 
 /// Gives back the unused pages of the class whose time has come.

@@ -156,6 +156,12 @@ pub fn peak(scope: Scope) -> usize {
     scope.account().peak.load(Relaxed)
 }
 
+/// [`peak`], raised to `bytes` first. A sum over threads may be above it by a moment's blocks; it is kept,
+/// since what was told once must not be lower the next time.
+pub fn raised_peak(scope: Scope, bytes: usize) -> usize {
+    scope.account().peak.fetch_max(bytes, Relaxed).max(bytes)
+}
+
 /// Lets every peak be what is charged now.
 pub fn reset_peaks() {
     let accounts = CLASSES.iter().map(|(_, account)| account);

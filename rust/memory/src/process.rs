@@ -192,10 +192,8 @@ pub fn cleanup() {
     #[cfg(feature = "jemalloc")]
     if backend == Backend::Jemalloc {
         cache::release_unused();
-        for class in Class::ALL {
-            // What cannot be purged now is purged by decay.
-            let _ = arena::purge(class);
-        }
+        // What cannot be purged now is purged by decay.
+        let _ = arena::purge(&Class::ALL);
     }
     if backend == Backend::System {
         trim_system();
@@ -219,7 +217,7 @@ pub fn thread_idle() {
 pub fn purge(class: Class) -> Result<()> {
     match started() {
         #[cfg(feature = "jemalloc")]
-        Some(Backend::Jemalloc) => arena::purge(class),
+        Some(Backend::Jemalloc) => arena::purge(&[class]),
         Some(_) => {
             // The system's allocator keeps no classes apart.
             let _ = class;
@@ -236,12 +234,10 @@ pub fn optimize() {
     #[cfg(feature = "jemalloc")]
     if backend == Backend::Jemalloc {
         cache::release_unused();
-        for class in Class::ALL {
-            let _ = match class {
-                Class::Cache | Class::Static => arena::decay(class),
-                _ => arena::purge(class),
-            };
-        }
+        // What cannot be purged now is purged by decay.
+        let _ = arena::purge(&[Class::Request, Class::Response, Class::Task, Class::General]);
+        let _ = arena::decay(Class::Cache);
+        let _ = arena::decay(Class::Static);
     }
     if backend == Backend::System {
         trim_system();

@@ -96,9 +96,10 @@ pub fn total_live() -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// The most that was live at once since the last reset, to the grain of a magazine's refill.
-pub fn peak() -> usize {
-    budget::peak(Scope::Process).max(total_live())
+/// The most that was live at once since the last reset, to the grain of a magazine's refill, and no less
+/// than `live`, which the caller has just read.
+pub fn peak(live: usize) -> usize {
+    budget::raised_peak(Scope::Process, live)
 }
 
 fn counts_ever(class: Class) -> (u64, u64) {

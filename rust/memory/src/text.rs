@@ -51,14 +51,14 @@ pub fn announce() {
 /// Usage and counts on stderr, a line per class.
 pub fn dump() {
     let figures = stats::figures();
+    let live = stats::total_live();
     let (allocations, deallocations) = stats::total_counts();
     // A failure to print has nobody to tell.
     let _ = writeln!(
         Stderr,
-        "catzilla: {} live={} peak={} allocations={allocations} deallocations={deallocations}",
+        "catzilla: {} live={live} peak={} allocations={allocations} deallocations={deallocations}",
         allocator(),
-        stats::total_live(),
-        stats::peak(),
+        stats::peak(live),
     );
     for (class, of) in figures.iter() {
         let _ = writeln!(
@@ -131,7 +131,7 @@ pub fn describe_option(name: &CStr, out: &mut [MaybeUninit<u8>]) -> Result<()> {
         bytes: out,
         used: 0,
     };
-    let result = match process::backend() {
+    let result = match process::current() {
         Backend::System => Err(Error::Unsupported),
         Backend::Jemalloc => describe(name, &mut buffer),
     };

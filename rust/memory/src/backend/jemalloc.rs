@@ -66,7 +66,7 @@ pub fn alloc(class: Class, size: usize, flags: c_int) -> Option<NonNull<u8>> {
     let make = || NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>());
     make().or_else(|| {
         // The second attempt tells whether that helped.
-        let _ = arena::purge(class);
+        let _ = arena::purge(&[class]);
         make()
     })
 }
