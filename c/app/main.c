@@ -104,6 +104,8 @@ static int serve(const flags_t *flags)
         return STATUS_REFUSED;
     }
     content.list = 1;
+    /* Browsers ask whether what they have is still good, so an edited file shows at once. */
+    content.cache_control = "no-cache";
     int rc = catzilla_static_create(flags->directory, &content, &mount);
     if (rc != 0) {
         complain_of_directory(flags->directory, rc);

@@ -79,3 +79,20 @@ def test_the_program_has_the_flags_of_its_chapter():
     usage = (SOURCE / "c" / "app" / "flags.c").read_text()
     for flag, *_ in rows("docs/program.md", "flag"):
         assert flag in usage
+
+
+def declarations():
+    """The kind of each function in the public headers, and the comment before it."""
+    pattern = re.compile(r"(/\*(?:[^*]|\*(?!/))*\*/)?\s*(?:(?:#|__attribute__).*\s+)*"
+                         r"(CATZILLA_API|static inline)\s+[\w\s*]*?(catzilla_\w+)\(")
+    for header in sorted((SOURCE / "c" / "include" / "catzilla").glob("*.h*")):
+        for comment, kind, name in pattern.findall(header.read_text()):
+            yield pytest.param(kind, comment, id=f"{header.name}:{name}")
+
+
+@pytest.mark.parametrize("kind, comment", declarations())
+def test_every_public_function_is_documented(kind, comment):
+    assert len(comment) > 20
+    if kind == "CATZILLA_API":
+        assert comment.startswith("/**")
+        assert "Threads:" in comment or "threads" in comment

@@ -205,6 +205,15 @@ def test_a_part_of_a_file_can_be_asked_for(server, value, part, body):
     assert response["Content-Range"] == f"bytes {part}/10"
 
 
+def test_head_tells_of_the_whole_file_whatever_the_range(server):
+    response = server.get("/a.txt", "Range: bytes=0-1", method="HEAD")
+    assert (response.status, response["Content-Length"]) == (200, "10")
+
+
+def test_a_browser_is_told_to_ask_whether_a_file_has_changed(server):
+    assert server.get("/a.txt")["Cache-Control"] == "no-cache"
+
+
 def test_a_part_past_the_end_is_416(server):
     response = server.get("/a.txt", "Range: bytes=10-")
     assert (response.status, response["Content-Range"]) == (416, "bytes */10")

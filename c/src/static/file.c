@@ -52,20 +52,18 @@ static int add_content_range(catzilla_response_t *response, const char *text)
                                     catzilla_slice_of(text));
 }
 
-/* Answers 200, 206 or 416; takes `fd`. */
-static int answer_with_bytes(const catzilla_request_t *request, catzilla_response_t *response,
-                             int fd, uint64_t size, bool range_counts, catzilla_slice_t type)
+/* Answers 200, 206 or 416; takes `fd`. An absent `range` asks for the whole. */
+static int answer_with_bytes(catzilla_response_t *response, catzilla_slice_t range, int fd,
+                             uint64_t size, catzilla_slice_t type)
 {
     char text[CONTENT_RANGE_SIZE];
     uint64_t first = 0;
     uint64_t length = size;
-    cz_range_kind_t kind = CZ_RANGE_WHOLE;
+    cz_range_kind_t kind = cz_range_read(range, size, &first, &length);
     int rc = catzilla_response_header(response, CATZILLA_SLICE("Accept-Ranges"),
                                       CATZILLA_SLICE("bytes"));
     if (rc != 0)
         goto fail;
-    if (range_counts)
-        kind = cz_range_read(catzilla_request_header(request, "Range"), size, &first, &length);
     if (kind == CZ_RANGE_UNSATISFIABLE) {
         close(fd);
         snprintf(text, sizeof text, "bytes */%" PRIu64, size);
@@ -111,6 +109,10 @@ int cz_file_answer(const catzilla_request_t *request, catzilla_response_t *respo
         close(fd);
         return rc != 0 ? rc : catzilla_response_status(response, 304);
     }
-    return answer_with_bytes(request, response, fd, (uint64_t)status->st_size,
-                             cz_conditional_range_counts(&conditions, &present), type);
+    /* A range is defined for GET alone, so HEAD tells of the whole file. */
+    catzilla_slice_t range = catzilla_slice_of(NULL);
+    if (catzilla_slice_equal(catzilla_request_method(request), CATZILLA_SLICE("GET")) &&
+        cz_conditional_range_counts(&conditions, &present))
+        range = catzilla_request_header(request, "Range");
+    return answer_with_bytes(response, range, fd, (uint64_t)status->st_size, type);
 }
