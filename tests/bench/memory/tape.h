@@ -29,7 +29,11 @@ typedef struct bench_step {
 
 enum { BENCH_SLOTS = 2000, BENCH_STEPS = 1 << 16, BENCH_SIZES = 64 };
 
-/* 64 sizes of 32 to 1,055 bytes; `tape` has room for BENCH_STEPS. A slot keeps its class. */
+/*
+ * 64 sizes of 32 to 1,055 bytes; `tape` has room for BENCH_STEPS. A slot keeps its class, and the
+ * classes come in turn: in a program each call is of one class, so none is mispredicted, and with
+ * classes at random a peer with a function for each would pay for the benchmark's own table.
+ */
 void bench_tape_fill(bench_step_t *tape, uint64_t seed);
 
 #endif

@@ -52,7 +52,7 @@ static void region_rounds(size_t rounds)
 }
 
 const bench_peer_t bench_peer = {
-    .name = BENCH_NAME,
+    .name = "Catzilla",
     .alloc = {catzilla_request_alloc, catzilla_response_alloc, catzilla_cache_alloc,
               catzilla_static_alloc, catzilla_task_alloc},
     .release = {catzilla_request_free, catzilla_response_free, catzilla_cache_free,
