@@ -110,17 +110,18 @@ static uint64_t task_pin(int task)
     return 0;
 }
 
-static size_t resident(void)
+/* A sum of the kernel's, such as "Rss:", over all of the server's memory, in bytes. */
+static size_t memory(const char *what)
 {
     char path[64], line[256];
-    size_t kib = 0;
+    size_t kib = 0, length = strlen(what);
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         fail(path);
     while (kib == 0 && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, "Rss:", 4) == 0)
-            kib = strtoul(line + 4, NULL, 10);
+        if (strncmp(line, what, length) == 0)
+            kib = strtoul(line + length, NULL, 10);
     fclose(file);
     return kib * 1024;
 }
@@ -206,9 +207,10 @@ static int rounds(char **argv)
             receive(connection[i], reply_size * (size_t)depth);
     }
     double requests = (double)count * connections * depth;
-    printf("{\"ns\": %.1f, \"requests\": %.0f, \"all\": %.0f, \"resident\": %zu}\n",
+    printf("{\"ns\": %.1f, \"requests\": %.0f, \"all\": %.0f, \"resident\": %zu, "
+           "\"anonymous\": %zu}\n",
            (double)(server_ns() - before) / requests, requests,
-           requests + (double)warm * connections * depth + 1, resident());
+           requests + (double)warm * connections * depth + 1, memory("Rss:"), memory("Anonymous:"));
     return 0;
 }
 
@@ -244,7 +246,7 @@ static int idle(char **argv)
     int connections = atoi(argv[0]);
     request_make("/", "", 1);
     probe();
-    size_t before = resident();
+    size_t before = memory("Rss:");
     uint64_t start = server_ns();
     for (int i = 0; i < connections; i++) {
         connection[i] = dial();
@@ -253,7 +255,7 @@ static int idle(char **argv)
     }
     uint64_t ns = server_ns() - start;
     sleep((unsigned)atoi(argv[1]));
-    size_t after = resident();
+    size_t after = memory("Rss:");
     printf("{\"bytes\": %.1f, \"ns\": %.1f, \"before\": %zu, \"after\": %zu}\n",
            ((double)after - (double)before) / connections, (double)ns / connections, before, after);
     return 0;

@@ -162,7 +162,7 @@ class Bench:
 def interleaved(bench, names, args):
     """ns a request of each server and case; all servers take turns, so that drift meets all alike."""
     samples = {name: {case: [] for case in CASES} for name in names}
-    resident = {}
+    memory = {}
     for _ in range(args.runs):
         for case in CASES:
             for name in names:
@@ -171,8 +171,8 @@ def interleaved(bench, names, args):
                     done = bench.rounds(process, port, case, 64, args.requests, target)
                 samples[name][case].append(done["ns"])
                 if case == "plain":
-                    resident[name] = done["resident"]
-    return samples, resident
+                    memory[name] = {part: done[part] for part in ("resident", "anonymous")}
+    return samples, memory
 
 
 def connections(bench, names, args):
@@ -189,11 +189,11 @@ def connections(bench, names, args):
 
 def measure(bench, names, args):
     """All figures, by server."""
-    samples, resident = interleaved(bench, names, args)
+    samples, memory = interleaved(bench, names, args)
     figures = connections(bench, names, args) if "connections" in args.parts else {name: {} for name in names}
     for name in names:
         figure = figures[name]
-        figure |= {"samples_ns": samples[name], "resident": resident[name]}
+        figure |= {"samples_ns": samples[name], **memory[name]}
         figure["ns"] = {case: report.medians([{"v": v} for v in samples[name][case]])["v"] for case in CASES}
         target = "/users/4711" if name == "catzilla-full" else "/"
         if "instructions" in args.parts and shutil.which("valgrind"):
@@ -248,7 +248,8 @@ def text(figures, bench, facts):
                        *(calls_text(calls.get(case)) for case in ("plain", "16-deep"))])
         idle, late = figure.get("idle", {}), figure.get("latency", {})
         more.append([
-            TITLES[name], f"{figure['resident'] / 2**20:.1f}", report.number(idle.get("bytes"), 3),
+            TITLES[name], f"{figure['resident'] / 1e6:.1f}", f"{figure['anonymous'] / 1e6:.1f}",
+            report.number(idle.get("bytes"), 3),
             report.number(idle.get("ns"), 4), report.number(figure.get("short", {}).get("ns"), 4),
             report.number(late.get("p50_us"), 3), report.number(late.get("p99_us"), 3),
             report.number(figure.get("throughput"))])
@@ -256,7 +257,8 @@ def text(figures, bench, facts):
         report.table(["server ns a request", *CASES], rows), ratios(figures),
         report.table(["a request", *(f"instructions, {case}" for case in CASES),
                       "system calls + epoll, plain", "16-deep"], counts),
-        report.table(["memory and connections", "MiB after load", "bytes an idle connection", "ns to accept and answer one",
+        report.table(["memory and connections", "MB after load", "of it its own",
+                      "bytes an idle connection", "ns to accept and answer one",
                       "ns a short connection", "p50 us", "p99 us", "wrk, requests/s"], more)]
     if bench.missing:
         parts.append("left out, not built or not installed: " + ", ".join(bench.missing))
