@@ -1,7 +1,7 @@
 /*
  * The server that the integration tests talk to where a directory of files is not enough. Words
- * such as max_body_bytes=10 set the option of that name. Prints its URL when it listens, and on
- * its end the live bytes of the classes that end with requests.
+ * such as max_body_bytes=10 set the option of that name, assets=DIR mounts a directory. Prints its
+ * URL when it listens, and on its end the live bytes of the classes that end with requests.
  */
 #include <catzilla/catzilla.h>
 
@@ -137,6 +137,23 @@ static int live(catzilla_request_t *request, catzilla_response_t *response, void
     return plain(response, (catzilla_slice_t){text, (size_t)size});
 }
 
+/* Mounts a directory with every option that is not the default; the caller destroys it. */
+static int mount_assets(catzilla_server_t *server, const char *root, catzilla_static_t **out)
+{
+    static const catzilla_static_type_t types[] = {{"md", "text/markdown; charset=utf-8"},
+                                                   {"Cat", "application/x-cat"}};
+    catzilla_static_options_t options = CATZILLA_STATIC_OPTIONS_INIT;
+    options.index = "home.htm";
+    options.cache_control = "max-age=60";
+    options.types = types;
+    options.type_count = sizeof types / sizeof *types;
+    options.hidden = 1;
+    int rc = catzilla_static_create(root, &options, out);
+    return rc != 0 ? rc
+                   : catzilla_server_route(server, "GET", "/assets/{path*}", catzilla_static_serve,
+                                           *out);
+}
+
 static const struct {
     const char *method;
     const char *pattern;
@@ -200,17 +217,24 @@ int main(int argc, char **argv)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     catzilla_server_t *server;
+    catzilla_static_t *assets = NULL;
+    const char *root = NULL;
     for (int i = 1; i < argc; i++)
-        if (!set_option(&options, argv[i])) {
+        if (strncmp(argv[i], "assets=", sizeof "assets=" - 1) == 0)
+            root = argv[i] + sizeof "assets=" - 1;
+        else if (!set_option(&options, argv[i])) {
             fprintf(stderr, "%s: no such option\n", argv[i]);
             return 2;
         }
     int rc = catzilla_server_create(&options, &server);
+    if (rc == 0 && root != NULL)
+        rc = mount_assets(server, root, &assets);
     if (rc == 0)
         rc = serve(server);
     if (rc != 0)
         fprintf(stderr, "test_server: %s\n", catzilla_strerror(rc));
     catzilla_server_destroy(server);
+    catzilla_static_destroy(assets);
     printf("live request=%zu response=%zu\n", live_bytes(CATZILLA_MEMORY_REQUEST),
            live_bytes(CATZILLA_MEMORY_RESPONSE));
     return rc != 0;

@@ -252,6 +252,49 @@ def test_a_megabyte_arrives_byte_for_byte(server, site):
         assert connection.get("/a.txt").body == b"0123456789"
 
 
+@pytest.fixture
+def mounted(handlers, site):
+    """The same files under /assets/, with each option of a mount set otherwise."""
+    return handlers(f"assets={site}")
+
+
+def test_a_mount_serves_below_its_prefix(mounted):
+    assert mounted.get("/assets/a.txt").body == b"0123456789"
+    assert mounted.get("/a.txt").status == 404
+    assert mounted.get("/assets/../secret.txt").status in (400, 404)
+    assert mounted.get("/assets/sub%2fb.html").status == 404
+
+
+def test_a_mount_answers_with_the_index_it_was_told(mounted, site):
+    (site / "home.htm").write_text("home")
+    assert mounted.get("/assets/").body == b"home"
+    assert mounted.get("/assets/with%20index/").status == 404  # index.html is not its index
+    assert mounted.get("/assets/with%20index/index.html").status == 200
+
+
+def test_a_directory_below_a_mount_is_redirected_beside_itself(mounted):
+    assert mounted.get("/assets/sub")["Location"] == "./sub/"
+
+
+def test_an_index_that_is_a_directory_answers_nothing(mounted, site):
+    (site / "home.htm").mkdir()
+    assert mounted.get("/assets/").status == 404
+
+
+def test_the_types_of_a_mount_win(mounted, site):
+    (site / "guide.MD").write_text("")
+    (site / "a.cat").write_text("")
+    assert mounted.get("/assets/guide.MD")["Content-Type"] == "text/markdown; charset=utf-8"
+    assert mounted.get("/assets/a.cat")["Content-Type"] == "application/x-cat"
+    assert mounted.get("/assets/a.txt")["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_a_mount_may_serve_hidden_files_and_name_a_life(mounted):
+    response = mounted.get("/assets/.hidden")
+    assert response.body == b"hidden"
+    assert response["Cache-Control"] == "max-age=60"
+
+
 def test_files_are_pipelined_in_order(server, site):
     data = os.urandom(MIB)
     (site / "random").write_bytes(data)
