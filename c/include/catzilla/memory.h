@@ -103,6 +103,30 @@ typedef enum catzilla_allocator_type_t {
 } catzilla_allocator_type_t;
 
 /**
+ * The ways to write statistics.
+ */
+typedef enum catzilla_memory_format_t {
+    /**
+     * A line per class, for people.
+     */
+    CATZILLA_MEMORY_TEXT = 0,
+    /**
+     * One object.
+     */
+    CATZILLA_MEMORY_JSON = 1,
+    /**
+     * Prometheus's exposition format, with a label for the class.
+     */
+    CATZILLA_MEMORY_PROMETHEUS = 2,
+} catzilla_memory_format_t;
+
+/**
+ * Told once each time that what is charged rises to the percentage asked for: the class's number, or -1
+ * for the process; the bytes charged and the budget; the pointer that was registered.
+ */
+typedef void (*catzilla_memory_budget_fn)(int of, size_t charged, size_t budget, void *user_data);
+
+/**
  * What an allocation of the calling thread was last refused.
  */
 typedef struct catzilla_memory_refusal_t {
@@ -240,6 +264,82 @@ typedef struct catzilla_memory_stats_t {
      */
     uint64_t cache_misses;
 } catzilla_memory_stats_t;
+
+/**
+ * All figures of one class. Sizes are in bytes; those of jemalloc are 0 with the system's allocator.
+ */
+typedef struct catzilla_memory_class_stats_t {
+    /**
+     * Number of the class's arena; 0 without one.
+     */
+    unsigned int arena;
+    /**
+     * 1 where each class has an address range of its own, 0 where that could not be had.
+     */
+    unsigned int partitioned;
+    /**
+     * Live bytes.
+     */
+    size_t live;
+    /**
+     * Bytes that lie ready in threads' magazines and between threads.
+     */
+    size_t cached;
+    /**
+     * The most that was live at once since the last reset, to the grain of a magazine's refill.
+     */
+    size_t peak;
+    /**
+     * The budget; SIZE_MAX without one.
+     */
+    size_t budget;
+    /**
+     * Bytes of pages in use (`stats.arenas.<i>.pactive`).
+     */
+    size_t active;
+    /**
+     * Bytes in physical memory (`stats.arenas.<i>.resident`).
+     */
+    size_t resident;
+    /**
+     * Bytes mapped (`stats.arenas.<i>.mapped`).
+     */
+    size_t mapped;
+    /**
+     * Bytes of pages not yet given back (`stats.arenas.<i>.pdirty`).
+     */
+    size_t dirty;
+    /**
+     * Bytes of jemalloc's own records (`stats.arenas.<i>.base` and `.internal`).
+     */
+    size_t metadata;
+    /**
+     * Bytes in blocks as jemalloc sees it, live and cached (`stats.arenas.<i>.small.allocated` and
+     * `.large.allocated`).
+     */
+    size_t in_use;
+    /**
+     * Blocks handed out since the last reset.
+     */
+    uint64_t allocation_count;
+    /**
+     * Blocks taken back since the last reset.
+     */
+    uint64_t deallocation_count;
+    /**
+     * Region chunks that a thread used again.
+     */
+    uint64_t region_chunks_reused;
+    /**
+     * Region chunks that were newly taken.
+     */
+    uint64_t region_chunks_new;
+} catzilla_memory_class_stats_t;
+
+/**
+ * Receives one piece of text, `length` bytes that do not end in NUL, borrowed for the call.
+ */
+typedef void (*catzilla_memory_write_fn)(const char *text, size_t length, void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -456,6 +556,52 @@ CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
 CATZILLA_API void catzilla_task_free(void *block);
 
 /**
+ * Refuses what would let class `of` exceed `bytes`; SIZE_MAX is no budget, 0 refuses everything. It
+ * counts the bytes handed out, and never passes by more than what threads' magazines held when it was
+ * met (at most 360 kB a thread and class). What is there already stays, also when it is more.
+ *
+ * Threads: any; the calling thread's own caches are given back first, so that they count no more.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no class.
+ */
+CATZILLA_API
+int catzilla_memory_set_budget(enum catzilla_memory_type_t of,
+                               size_t bytes);
+
+/**
+ * As `catzilla_memory_set_budget`, for all classes together.
+ *
+ * Threads: any.
+ */
+CATZILLA_API void catzilla_memory_set_total_budget(size_t bytes);
+
+/**
+ * The budget of class `of`; SIZE_MAX without one, and for a value that is no class.
+ *
+ * Threads: any.
+ */
+CATZILLA_API size_t catzilla_memory_get_budget(enum catzilla_memory_type_t of);
+
+/**
+ * The budget of all classes together; SIZE_MAX without one.
+ *
+ * Threads: any.
+ */
+CATZILLA_API size_t catzilla_memory_get_total_budget(void);
+
+/**
+ * Has `callback` called once each time that a budget is used to `percent` hundredths; again only after
+ * it was below. NULL stops it.
+ *
+ * Memory:  keeps `user_data` and hands it to `callback`, nothing more.
+ * Threads: any; `callback` runs on the thread whose allocation met the threshold. It may allocate.
+ * Errors:  CATZILLA_ERR_INVALID for a percentage that is not 1 to 100.
+ */
+CATZILLA_API
+int catzilla_memory_set_budget_callback(catzilla_memory_budget_fn callback,
+                                        int percent,
+                                        void *user_data);
+
+/**
  * Writes what an allocation of the calling thread was last refused to `out`, all zero if nothing was.
  *
  * Memory:  borrows `out` for the call; NULL does nothing.
@@ -616,6 +762,17 @@ void catzilla_memory_optimize(void);
  * Threads: any.
  */
 CATZILLA_API void catzilla_memory_auto_optimize(void);
+
+/**
+ * Says that the calling thread has nothing to do for a while: gives jemalloc the free blocks that the
+ * thread keeps and those that threads left for each other, and lets it give back what has aged. An idle
+ * thread that calls this keeps nothing; one that does not keeps at most 2.2 MB.
+ *
+ * Threads: any; meant for an event loop that has run dry, not for every turn of a busy one.
+ * Source:  mallctl `arena.<i>.decay`, at most once a second.
+ */
+CATZILLA_API
+void catzilla_memory_thread_idle(void);
 
 /**
  * Gives every unused page of class `of` back.
@@ -869,6 +1026,39 @@ int catzilla_memory_get_arena_stats(enum catzilla_memory_type_t of,
                                     size_t *active);
 
 /**
+ * Writes all figures of class `of` to the first `size` bytes of `out`: pass the size of the struct that
+ * the caller was compiled with, so that later versions may add fields at its end.
+ *
+ * Memory:  borrows `out` for the call.
+ * Threads: as `catzilla_memory_get_stats`.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL; nothing is then written.
+ * Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
+ *
+ * # Safety
+ * `out` is NULL or valid for `size` bytes.
+ */
+CATZILLA_API
+int catzilla_memory_get_class_stats(enum catzilla_memory_type_t of,
+                                    struct catzilla_memory_class_stats_t *out,
+                                    size_t size);
+
+/**
+ * Hands the figures of all classes, as `format` says, to `write`, a piece at a time.
+ *
+ * Memory:  borrows each piece to `write` for its call; it does not end in NUL.
+ * Threads: as `catzilla_memory_get_stats`; `write` runs on the calling thread, and holds no lock of this
+ *          library.
+ * Errors:  CATZILLA_ERR_INVALID for a value that is no format or a NULL function.
+ *
+ * # Safety
+ * `write` may be called with `user_data`.
+ */
+CATZILLA_API
+int catzilla_memory_write_stats(enum catzilla_memory_format_t format,
+                                catzilla_memory_write_fn write,
+                                void *user_data);
+
+/**
  * Counts allocations and deallocations from zero again, and lets the peak be what is live now.
  *
  * Threads: any.
@@ -952,6 +1142,127 @@ CATZILLA_API int catzilla_memory_test_arena_of(const void *block, unsigned int *
  */
 CATZILLA_API unsigned int catzilla_memory_test_arena_count(void);
 #endif
+
+/**
+ * Allocates `size` bytes in class `of`.
+ *
+ * Memory:  the caller owns the block; any of this library's free functions gives it back. 0 bytes make a
+ *          block too. Aligned to 16 bytes from 16 bytes on.
+ * Threads: any.
+ * Errors:  NULL with `errno` ENOMEM (`catzilla_memory_last_refusal` says why), or EINVAL for a value
+ *          that is no class.
+ */
+CATZILLA_API
+void *catzilla_memory_alloc(enum catzilla_memory_type_t of,
+                            size_t size);
+
+/**
+ * As `catzilla_memory_alloc`; the bytes are 0.
+ */
+CATZILLA_API void *catzilla_memory_zalloc(enum catzilla_memory_type_t of, size_t size);
+
+/**
+ * As `catzilla_memory_alloc`, at a multiple of `alignment`, a power of two; EINVAL for any other.
+ */
+CATZILLA_API
+void *catzilla_memory_aligned(enum catzilla_memory_type_t of,
+                              size_t alignment,
+                              size_t size);
+
+/**
+ * Makes `block` `size` bytes, in class `of`, wherever it was before.
+ *
+ * Memory:  takes `block` and gives a block back, at the same or another address; NULL behaves as
+ *          `catzilla_memory_alloc`. A size of 0 shrinks to the minimum and never frees.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  as `catzilla_memory_alloc`; `block` is then as it was.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API
+void *catzilla_memory_realloc(enum catzilla_memory_type_t of,
+                              void *block,
+                              size_t size);
+
+/**
+ * Frees a block whose class and size the caller knows; both only serve to find mistakes in debug mode.
+ *
+ * Memory:  takes `block`; NULL does nothing. A block of another class is freed as well.
+ * Threads: any.
+ * Errors:  none; `errno` stays.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library, and is not used afterwards.
+ */
+CATZILLA_API
+void catzilla_memory_free_sized(enum catzilla_memory_type_t of,
+                                void *block,
+                                size_t size);
+
+/**
+ * How many bytes of `block` may be used: its size, rounded up as the allocator does. 0 for NULL.
+ *
+ * Threads: any.
+ * Source:  `sallocx`; with the system's allocator the size that was asked for.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API size_t catzilla_memory_usable_size(const void *block);
+
+/**
+ * Copies `text` into class `of`.
+ *
+ * Memory:  borrows `text` for the call; the copy is the caller's.
+ * Threads: any.
+ * Errors:  as `catzilla_memory_alloc`; EINVAL for a NULL too.
+ *
+ * # Safety
+ * `text` is NULL or ends in NUL.
+ */
+CATZILLA_API char *catzilla_memory_strdup(enum catzilla_memory_type_t of, const char *text);
+
+/**
+ * Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
+ *
+ * Memory, threads, errors: as `catzilla_memory_strdup`.
+ *
+ * # Safety
+ * `text` is NULL or has `length` bytes or a NUL before that.
+ */
+CATZILLA_API
+char *catzilla_memory_strndup(enum catzilla_memory_type_t of,
+                              const char *text,
+                              size_t length);
+
+/**
+ * Moves `block` to class `of`, to live as long as that; one that is there already stays where it is.
+ *
+ * Memory:  takes `block` and gives a block of the same usable size back.
+ * Threads: any; the block must not be in use elsewhere.
+ * Errors:  as `catzilla_memory_alloc`; `block` is then as it was. EINVAL for a NULL too.
+ *
+ * # Safety
+ * `block` is NULL or a live block of this library.
+ */
+CATZILLA_API
+void *catzilla_memory_promote(void *block,
+                              enum catzilla_memory_type_t of);
+
+/**
+ * The class of the block that `address` lies in, or -1 for an address that is not this library's: the
+ * answer is one subtraction where classes have address ranges of their own.
+ *
+ * Threads: any.
+ * Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
+ *          so that there only a live block of this library may be asked for.
+ *
+ * # Safety
+ * With the system's allocator, `address` is NULL or a live block of this library.
+ */
+CATZILLA_API
+int catzilla_memory_class_of(const void *address);
 
 #ifdef __cplusplus
 }  // extern "C"
@@ -1046,9 +1357,20 @@ static inline char *catzilla_region_printf(catzilla_region_t *region, const char
 }
 #endif
 
-/* catzilla_malloc and catzilla_free, recording file and line in debug mode. */
-#define CATZILLA_MALLOC(size)                                                                      \
-    catzilla_memory_allocated_at(catzilla_malloc(size), (size), __FILE__, __LINE__)
+/* The functions of these names, recording file and line in debug mode. */
+#define CATZILLA_RECORD(block, size)                                                               \
+    catzilla_memory_allocated_at((block), (size), __FILE__, __LINE__)
+#define CATZILLA_MALLOC(size) CATZILLA_RECORD(catzilla_malloc(size), (size))
+#define CATZILLA_ALLOC(of, size) CATZILLA_RECORD(catzilla_memory_alloc((of), (size)), (size))
+#define CATZILLA_ZALLOC(of, size) CATZILLA_RECORD(catzilla_memory_zalloc((of), (size)), (size))
+#define CATZILLA_ALIGNED(of, alignment, size)                                                      \
+    CATZILLA_RECORD(catzilla_memory_aligned((of), (alignment), (size)), (size))
+#define CATZILLA_REALLOC(of, ptr, size)                                                            \
+    CATZILLA_RECORD(catzilla_memory_realloc((of), (ptr), (size)), (size))
+#define CATZILLA_STRDUP(of, text) ((char *)CATZILLA_RECORD(catzilla_memory_strdup((of), (text)), 0))
+#define CATZILLA_STRNDUP(of, text, length)                                                         \
+    ((char *)CATZILLA_RECORD(catzilla_memory_strndup((of), (text), (length)), 0))
+#define CATZILLA_PROMOTE(ptr, of) CATZILLA_RECORD(catzilla_memory_promote((ptr), (of)), 0)
 #define CATZILLA_FREE(ptr) catzilla_memory_free_at((ptr), __FILE__, __LINE__)
 
 #if defined(__LP64__) && (defined(__cplusplus) || __STDC_VERSION__ >= 201112L)
@@ -1066,6 +1388,7 @@ CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, memory_efficiency_score) =
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, cache_misses) == 144);
 CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_refusal_t) == 24);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_refusal_t, limit) == 8);
+CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_class_stats_t) == 120);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, cursor) == 0);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, end) == 8);
 #undef CATZILLA_MEMORY_PIN

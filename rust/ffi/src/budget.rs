@@ -1,10 +1,82 @@
-//! What was refused, and why.
+//! Budgets, and what was refused.
 
-use crate::types::{catzilla_memory_refusal_t, class_to_c};
-use catzilla_memory::budget;
+use crate::guard::guard;
+use crate::types::{
+    catzilla_memory_budget_fn, catzilla_memory_refusal_t, catzilla_memory_type_t, class_from_c,
+    class_to_c,
+};
+use catzilla_memory::budget::{self, Scope};
 use catzilla_memory::class::Class;
 use catzilla_memory::error::Error;
+use catzilla_memory::process;
+use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
+
+/// Refuses what would let class `of` exceed `bytes`; SIZE_MAX is no budget, 0 refuses everything. It
+/// counts the bytes handed out, and never passes by more than what threads' magazines held when it was
+/// met (at most 360 kB a thread and class). What is there already stays, also when it is more.
+///
+/// Threads: any; the calling thread's own caches are given back first, so that they count no more.
+/// Errors:  CATZILLA_ERR_INVALID for a value that is no class.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_set_budget(
+    of: MaybeUninit<catzilla_memory_type_t>,
+    bytes: usize,
+) -> c_int {
+    guard(|| {
+        process::set_budget(Scope::Class(class_from_c(of)?), bytes);
+        Ok(())
+    })
+}
+
+/// As `catzilla_memory_set_budget`, for all classes together.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_set_total_budget(bytes: usize) {
+    process::set_budget(Scope::Process, bytes);
+}
+
+/// The budget of class `of`; SIZE_MAX without one, and for a value that is no class.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_get_budget(of: MaybeUninit<catzilla_memory_type_t>) -> usize {
+    class_from_c(of).map_or(budget::NONE, |class| budget::limit(Scope::Class(class)))
+}
+
+/// The budget of all classes together; SIZE_MAX without one.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_get_total_budget() -> usize {
+    budget::limit(Scope::Process)
+}
+
+/// Has `callback` called once each time that a budget is used to `percent` hundredths; again only after
+/// it was below. NULL stops it.
+///
+/// Memory:  keeps `user_data` and hands it to `callback`, nothing more.
+/// Threads: any; `callback` runs on the thread whose allocation met the threshold. It may allocate.
+/// Errors:  CATZILLA_ERR_INVALID for a percentage that is not 1 to 100.
+#[unsafe(no_mangle)]
+pub extern "C" fn catzilla_memory_set_budget_callback(
+    callback: catzilla_memory_budget_fn,
+    percent: c_int,
+    user_data: *mut c_void,
+) -> c_int {
+    guard(|| {
+        let percent = usize::try_from(percent)
+            .ok()
+            .filter(|percent| (1..=100).contains(percent));
+        match (callback, percent) {
+            (Some(_), None) => return Err(Error::Invalid),
+            (callback, percent) => budget::set_callback(callback, percent.unwrap_or(0), user_data),
+        }
+        Ok(())
+    })
+}
 
 /// Writes what an allocation of the calling thread was last refused to `out`, all zero if nothing was.
 ///

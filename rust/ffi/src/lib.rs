@@ -16,4 +16,5 @@ mod region;
 mod statistics;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
+mod typed;
 pub mod types;

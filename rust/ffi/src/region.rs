@@ -3,6 +3,7 @@
 use crate::guard::guard;
 use crate::types::{
     catzilla_memory_type_t, catzilla_region_cleanup_fn, catzilla_region_t, class_from_c, to_c,
+    write_text,
 };
 use catzilla_memory::error::Error;
 use catzilla_memory::region::Region;
@@ -127,15 +128,10 @@ unsafe fn copy(region: *mut catzilla_region_t, bytes: &[u8]) -> *mut c_char {
     let length = bytes.len();
     // SAFETY: the caller's promise.
     let block = unsafe { from_c(region) }.and_then(|region| region.alloc(length.saturating_add(1)));
-    let Some(block) = block else {
-        return core::ptr::null_mut();
-    };
-    // SAFETY: the block is new and has one byte more than is copied.
-    unsafe {
-        block.copy_from_nonoverlapping(NonNull::from(bytes).cast(), length);
-        block.add(length).write(0);
-    }
-    block.as_ptr().cast()
+    // SAFETY: a new block has one byte more than is copied.
+    block.map_or(core::ptr::null_mut(), |block| unsafe {
+        write_text(block, bytes)
+    })
 }
 
 /// Has `cleanup` called with `data` when the region is reset or destroyed, before the cleanups that were

@@ -1,10 +1,16 @@
 //! What is in use, and reports about it.
 
 use crate::guard::guard;
-use crate::types::{catzilla_memory_stats_t, catzilla_memory_type_t, class_from_c};
+use crate::types::{
+    catzilla_memory_class_stats_t, catzilla_memory_format_t, catzilla_memory_stats_t,
+    catzilla_memory_type_t, catzilla_memory_write_fn, class_from_c, number_from_c,
+};
 use catzilla_memory::class::Class;
-use catzilla_memory::{profile, stats, text};
-use core::ffi::c_int;
+use catzilla_memory::error::Error;
+use catzilla_memory::writer::{Format, Snapshot};
+use catzilla_memory::{profile, stats, text, writer};
+use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
@@ -36,7 +42,7 @@ fn picture() -> catzilla_memory_stats_t {
     let resident = sum(|of| of.resident);
     let allocated = stats::total_live();
     let (allocation_count, deallocation_count) = stats::total_counts();
-    let (cache_hits, cache_misses) = stats::chunks();
+    let (cache_hits, cache_misses) = stats::total_chunks();
     catzilla_memory_stats_t {
         request_arena: figures.get(Class::Request).arena,
         response_arena: figures.get(Class::Response).arena,
@@ -99,6 +105,98 @@ pub unsafe extern "C" fn catzilla_memory_get_arena_stats(
         }
         Ok(())
     })
+}
+
+/// Writes all figures of class `of` to the first `size` bytes of `out`: pass the size of the struct that
+/// the caller was compiled with, so that later versions may add fields at its end.
+///
+/// Memory:  borrows `out` for the call.
+/// Threads: as `catzilla_memory_get_stats`.
+/// Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL; nothing is then written.
+/// Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
+///
+/// # Safety
+/// `out` is NULL or valid for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn catzilla_memory_get_class_stats(
+    of: MaybeUninit<catzilla_memory_type_t>,
+    out: *mut catzilla_memory_class_stats_t,
+    size: usize,
+) -> c_int {
+    guard(|| {
+        let class = class_from_c(of)?;
+        let out = NonNull::new(out).ok_or(Error::Invalid)?;
+        let now = Snapshot::take(class, *stats::figures().get(class));
+        let answer = catzilla_memory_class_stats_t {
+            arena: now.figures.arena,
+            partitioned: c_uint::from(stats::is_partitioned()),
+            live: now.live,
+            cached: now.cached,
+            peak: now.peak,
+            budget: now.budget,
+            active: now.figures.active,
+            resident: now.figures.resident,
+            mapped: now.figures.mapped,
+            dirty: now.figures.dirty,
+            metadata: now.figures.metadata,
+            in_use: now.figures.allocated,
+            allocation_count: now.allocations,
+            deallocation_count: now.deallocations,
+            region_chunks_reused: now.chunks_reused,
+            region_chunks_new: now.chunks_new,
+        };
+        let length = size.min(size_of_val(&answer));
+        // SAFETY: the caller's promise; the struct has no padding between or after its fields.
+        unsafe {
+            out.cast::<u8>()
+                .copy_from_nonoverlapping(NonNull::from(&answer).cast(), length);
+        }
+        Ok(())
+    })
+}
+
+/// Hands the figures of all classes, as `format` says, to `write`, a piece at a time.
+///
+/// Memory:  borrows each piece to `write` for its call; it does not end in NUL.
+/// Threads: as `catzilla_memory_get_stats`; `write` runs on the calling thread, and holds no lock of this
+///          library.
+/// Errors:  CATZILLA_ERR_INVALID for a value that is no format or a NULL function.
+///
+/// # Safety
+/// `write` may be called with `user_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn catzilla_memory_write_stats(
+    format: MaybeUninit<catzilla_memory_format_t>,
+    write: catzilla_memory_write_fn,
+    user_data: *mut c_void,
+) -> c_int {
+    guard(|| {
+        let format = match number_from_c(format)? {
+            0 => Format::Text,
+            1 => Format::Json,
+            2 => Format::Prometheus,
+            _ => return Err(Error::Invalid),
+        };
+        let mut out = Pieces {
+            write: write.ok_or(Error::Invalid)?,
+            user_data,
+        };
+        writer::write(format, &mut out).map_err(|_| Error::NoMemory)
+    })
+}
+
+/// Passes text on to C.
+struct Pieces {
+    write: unsafe extern "C" fn(*const c_char, usize, *mut c_void),
+    user_data: *mut c_void,
+}
+
+impl fmt::Write for Pieces {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // SAFETY: the caller of `catzilla_memory_write_stats` promised that this may be called.
+        unsafe { (self.write)(text.as_ptr().cast(), text.len(), self.user_data) };
+        Ok(())
+    }
 }
 
 /// Counts allocations and deallocations from zero again, and lets the peak be what is live now.

@@ -105,6 +105,70 @@ pub struct catzilla_memory_stats_t {
     pub cache_misses: u64,
 }
 
+/// The ways to write statistics.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types)]
+pub enum catzilla_memory_format_t {
+    /// A line per class, for people.
+    CATZILLA_MEMORY_TEXT = 0,
+    /// One object.
+    CATZILLA_MEMORY_JSON = 1,
+    /// Prometheus's exposition format, with a label for the class.
+    CATZILLA_MEMORY_PROMETHEUS = 2,
+}
+
+/// All figures of one class. Sizes are in bytes; those of jemalloc are 0 with the system's allocator.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
+pub struct catzilla_memory_class_stats_t {
+    /// Number of the class's arena; 0 without one.
+    pub arena: c_uint,
+    /// 1 where each class has an address range of its own, 0 where that could not be had.
+    pub partitioned: c_uint,
+    /// Live bytes.
+    pub live: usize,
+    /// Bytes that lie ready in threads' magazines and between threads.
+    pub cached: usize,
+    /// The most that was live at once since the last reset, to the grain of a magazine's refill.
+    pub peak: usize,
+    /// The budget; SIZE_MAX without one.
+    pub budget: usize,
+    /// Bytes of pages in use (`stats.arenas.<i>.pactive`).
+    pub active: usize,
+    /// Bytes in physical memory (`stats.arenas.<i>.resident`).
+    pub resident: usize,
+    /// Bytes mapped (`stats.arenas.<i>.mapped`).
+    pub mapped: usize,
+    /// Bytes of pages not yet given back (`stats.arenas.<i>.pdirty`).
+    pub dirty: usize,
+    /// Bytes of jemalloc's own records (`stats.arenas.<i>.base` and `.internal`).
+    pub metadata: usize,
+    /// Bytes in blocks as jemalloc sees it, live and cached (`stats.arenas.<i>.small.allocated` and
+    /// `.large.allocated`).
+    pub in_use: usize,
+    /// Blocks handed out since the last reset.
+    pub allocation_count: u64,
+    /// Blocks taken back since the last reset.
+    pub deallocation_count: u64,
+    /// Region chunks that a thread used again.
+    pub region_chunks_reused: u64,
+    /// Region chunks that were newly taken.
+    pub region_chunks_new: u64,
+}
+
+/// Receives one piece of text, `length` bytes that do not end in NUL, borrowed for the call.
+#[allow(non_camel_case_types)]
+pub type catzilla_memory_write_fn =
+    Option<unsafe extern "C" fn(text: *const c_char, length: usize, user_data: *mut c_void)>;
+
+/// Told once each time that what is charged rises to the percentage asked for: the class's number, or -1
+/// for the process; the bytes charged and the budget; the pointer that was registered.
+#[allow(non_camel_case_types)]
+pub type catzilla_memory_budget_fn =
+    Option<unsafe extern "C" fn(of: c_int, charged: usize, budget: usize, user_data: *mut c_void)>;
+
 /// Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
 /// for the call, and the pointer that was registered with the function. May be called on any thread.
 #[allow(non_camel_case_types)]
@@ -142,7 +206,10 @@ pub struct catzilla_memory_refusal_t {
 }
 
 /// Reads a C enum, which may hold any integer.
-fn number_from_c<E: Copy>(value: MaybeUninit<E>) -> Result<usize> {
+///
+/// # Errors
+/// None where an int fits a size.
+pub fn number_from_c<E: Copy>(value: MaybeUninit<E>) -> Result<usize> {
     const { assert!(size_of::<E>() == size_of::<c_uint>()) };
     // SAFETY: C passed an int's worth of initialised bytes, and any of their values is a `c_uint`.
     let number = unsafe { value.as_ptr().cast::<c_uint>().read() };
@@ -193,4 +260,17 @@ pub const fn class_to_c(class: Class) -> catzilla_memory_type_t {
 #[inline]
 pub fn to_c(block: Option<NonNull<u8>>) -> *mut c_void {
     block.map_or(core::ptr::null_mut(), |block| block.as_ptr().cast())
+}
+
+/// Writes `bytes` and a NUL to a new block.
+///
+/// # Safety
+/// The block has room for one byte more than `bytes`.
+pub unsafe fn write_text(block: NonNull<u8>, bytes: &[u8]) -> *mut c_char {
+    // SAFETY: the caller's promise.
+    unsafe {
+        block.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
+        block.add(bytes.len()).write(0);
+    }
+    block.as_ptr().cast()
 }

@@ -95,7 +95,7 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
 pub(crate) fn alloc_chunk(class: Class) -> Option<NonNull<u8>> {
     #[cfg(feature = "jemalloc")]
     if let Some(chunk) = thread::current().magazine(class, sizes::CHUNK_BIN).pop() {
-        stats::count_chunk(true);
+        stats::count_chunk(class, true);
         return Some(chunk);
     }
     let chunk = match process::backend() {
@@ -104,7 +104,7 @@ pub(crate) fn alloc_chunk(class: Class) -> Option<NonNull<u8>> {
         _ => plain::alloc(class, crate::region::CHUNK, false),
     };
     if chunk.is_some() {
-        stats::count_chunk(false);
+        stats::count_chunk(class, false);
     }
     chunk
 }
@@ -164,6 +164,21 @@ unsafe fn free_slow(block: NonNull<u8>) {
         Backend::Jemalloc => unsafe { arenas::free(block) },
         // SAFETY: the caller's promise.
         _ => unsafe { plain::free(block) },
+    }
+}
+
+/// Moves `block` to `class`, unless it is there already, and gives its new address. On failure it is as
+/// before, `errno` ENOMEM.
+///
+/// # Safety
+/// `block` is live and from this crate; after success the old address is not used.
+pub unsafe fn promote(class: Class, block: NonNull<u8>) -> Option<NonNull<u8>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if class_of(block.as_ptr()) == Some(class) {
+            return Some(block);
+        }
+        realloc(class, Some(block), usable_size(block))
     }
 }
 

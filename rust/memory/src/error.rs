@@ -75,6 +75,13 @@ pub fn set_errno_out_of_memory() {
     unsafe { *errno_location() = libc::ENOMEM };
 }
 
+/// Sets `errno` to EINVAL, as allocating functions do when an argument is out of range.
+#[cold]
+pub fn set_errno_invalid() {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *errno_location() = libc::EINVAL };
+}
+
 /// This thread's `errno`.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn errno() -> c_int {

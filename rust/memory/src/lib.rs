@@ -30,6 +30,7 @@ pub mod stats;
 mod sync;
 pub mod test_hooks;
 pub mod text;
+pub mod writer;
 
 #[cfg(feature = "jemalloc")]
 pub mod arena;

@@ -4,6 +4,7 @@
 //! never meet. Everything is made once: cleaning up gives memory back but keeps the arenas, and the next
 //! init finds them.
 
+use crate::budget::Scope;
 use crate::class::Class;
 use crate::error::{Error, Result};
 use crate::sync::Lock;
@@ -199,6 +200,15 @@ pub fn cleanup() {
         trim_system();
     }
     stats::reset();
+}
+
+/// Sets a budget, after the calling thread's caches are given back: what they hold is charged.
+pub fn set_budget(scope: Scope, bytes: usize) {
+    #[cfg(feature = "jemalloc")]
+    if started() == Some(Backend::Jemalloc) {
+        cache::release_unused();
+    }
+    budget::set_limit(scope, bytes);
 }
 
 /// Says that the calling thread has nothing to do for a while: gives the allocator what the thread keeps,

@@ -6,15 +6,17 @@
 use crate::budget::{self, Scope};
 use crate::class::{Class, PerClass};
 #[cfg(feature = "jemalloc")]
-use crate::{arena, cache, process};
+use crate::{arena, cache, partition, process};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The counters of one class; both wrap, and only their sum with the magazines' means something.
+/// The counters of one class. Those of blocks wrap, and mean something only with the magazines' own.
 struct Counters {
     handed_out: AtomicU64,
     taken_back: AtomicU64,
     handed_out_at_reset: AtomicU64,
     taken_back_at_reset: AtomicU64,
+    chunks_reused: AtomicU64,
+    chunks_new: AtomicU64,
 }
 
 impl Counters {
@@ -24,6 +26,8 @@ impl Counters {
             taken_back: AtomicU64::new(0),
             handed_out_at_reset: AtomicU64::new(0),
             taken_back_at_reset: AtomicU64::new(0),
+            chunks_reused: AtomicU64::new(0),
+            chunks_new: AtomicU64::new(0),
         }
     }
 }
@@ -139,7 +143,11 @@ pub fn counts(class: Class) -> (u64, u64) {
 
 /// The counts of all classes.
 pub fn total_counts() -> (u64, u64) {
-    Class::ALL.into_iter().map(counts).fold((0, 0), |sum, of| {
+    sum_pairs(counts)
+}
+
+fn sum_pairs(of: fn(Class) -> (u64, u64)) -> (u64, u64) {
+    Class::ALL.into_iter().map(of).fold((0, 0), |sum, of| {
         (of.0.saturating_add(sum.0), of.1.saturating_add(sum.1))
     })
 }
@@ -154,18 +162,29 @@ pub fn reset() {
     budget::reset_peaks();
 }
 
-static CHUNKS_REUSED: AtomicU64 = AtomicU64::new(0);
-static CHUNKS_NEW: AtomicU64 = AtomicU64::new(0);
-
 /// Counts a region's chunk, `reused` where the thread had it already.
-pub(crate) fn count_chunk(reused: bool) {
-    let counter = if reused { &CHUNKS_REUSED } else { &CHUNKS_NEW };
+pub(crate) fn count_chunk(class: Class, reused: bool) {
+    let counters = COUNTERS.get(class);
+    let counter = if reused {
+        &counters.chunks_reused
+    } else {
+        &counters.chunks_new
+    };
     counter.fetch_add(1, Relaxed);
 }
 
-/// Region chunks that a thread used again, and those that were newly taken.
-pub fn chunks() -> (u64, u64) {
-    (CHUNKS_REUSED.load(Relaxed), CHUNKS_NEW.load(Relaxed))
+/// Region chunks of `class` that a thread used again, and those that were newly taken.
+pub fn chunks(class: Class) -> (u64, u64) {
+    let counters = COUNTERS.get(class);
+    (
+        counters.chunks_reused.load(Relaxed),
+        counters.chunks_new.load(Relaxed),
+    )
+}
+
+/// The chunks of all classes.
+pub fn total_chunks() -> (u64, u64) {
+    sum_pairs(chunks)
 }
 
 /// The allocator's own view of a class.
@@ -195,4 +214,12 @@ pub fn figures() -> PerClass<Figures> {
         return PerClass::new(Class::ALL.map(arena::figures));
     }
     PerClass::new([Figures::default(); Class::COUNT])
+}
+
+/// Whether every class has an address range of its own.
+pub fn is_partitioned() -> bool {
+    #[cfg(feature = "jemalloc")]
+    return partition::is_reserved();
+    #[cfg(not(feature = "jemalloc"))]
+    return false;
 }

@@ -4,6 +4,7 @@ use crate::class::Class;
 use crate::error::{Error, Result};
 use crate::process::{self, Backend};
 use crate::stats;
+use crate::writer::{self, Format};
 use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
@@ -50,29 +51,8 @@ pub fn announce() {
 
 /// Usage and counts on stderr, a line per class.
 pub fn dump() {
-    let figures = stats::figures();
-    let live = stats::total_live();
-    let (allocations, deallocations) = stats::total_counts();
     // A failure to print has nobody to tell.
-    let _ = writeln!(
-        Stderr,
-        "catzilla: {} live={live} peak={} allocations={allocations} deallocations={deallocations}",
-        allocator(),
-        stats::peak(live),
-    );
-    for (class, of) in figures.iter() {
-        let _ = writeln!(
-            Stderr,
-            "catzilla: {} arena={} live={} active={} dirty={} mapped={} resident={}",
-            class.name(),
-            of.arena,
-            stats::live(class),
-            of.active,
-            of.dirty,
-            of.mapped,
-            of.resident,
-        );
-    }
+    let _ = writer::write(Format::Text, &mut Stderr);
 }
 
 /// What is still live, on stderr: a line for each class that has something, or one that says nothing is.

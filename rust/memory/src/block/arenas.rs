@@ -135,7 +135,10 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
             return unsafe { resize_direct(class, block, old_size, size) };
         }
     }
-    let moved = super::alloc(class, size)?;
+    let Some(moved) = super::alloc(class, size) else {
+        // Where a budget was lowered below what is live, shrinking still succeeds, in place.
+        return (stays && size <= old_size).then_some(block);
+    };
     // SAFETY: both blocks are live, distinct, and at least that long.
     unsafe {
         block.copy_to_nonoverlapping(moved, old_size.min(size));

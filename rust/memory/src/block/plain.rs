@@ -22,7 +22,8 @@ fn charge(
     size: usize,
     make: impl FnOnce() -> Option<NonNull<u8>>,
 ) -> Option<NonNull<u8>> {
-    if !reserve(class, size) {
+    // What needs nothing is not refused where a budget was lowered below what is live.
+    if size != 0 && !reserve(class, size) {
         return None;
     }
     let block = make();
