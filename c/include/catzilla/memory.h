@@ -1158,11 +1158,16 @@ void *catzilla_memory_alloc(enum catzilla_memory_type_t of,
 
 /**
  * As `catzilla_memory_alloc`; the bytes are 0.
+ *
+ * Memory, threads, errors: as `catzilla_memory_alloc`.
  */
 CATZILLA_API void *catzilla_memory_zalloc(enum catzilla_memory_type_t of, size_t size);
 
 /**
- * As `catzilla_memory_alloc`, at a multiple of `alignment`, a power of two; EINVAL for any other.
+ * As `catzilla_memory_alloc`, at a multiple of `alignment`, a power of two.
+ *
+ * Memory, threads: as `catzilla_memory_alloc`.
+ * Errors:  as `catzilla_memory_alloc`; EINVAL for any other alignment too.
  */
 CATZILLA_API
 void *catzilla_memory_aligned(enum catzilla_memory_type_t of,
@@ -1306,6 +1311,8 @@ static inline void *catzilla_region_alloc(catzilla_region_t *region, size_t size
 
 /**
  * As `catzilla_region_alloc`; the bytes are 0.
+ *
+ * Memory, threads, errors: as `catzilla_region_alloc`.
  */
 static inline void *catzilla_region_zalloc(catzilla_region_t *region, size_t size)
 {
@@ -1340,6 +1347,8 @@ static inline char *catzilla_region_vprintf(catzilla_region_t *region, const cha
 
 /**
  * As `catzilla_region_vprintf`, with the arguments themselves.
+ *
+ * Memory, threads, errors: as `catzilla_region_vprintf`.
  */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))

@@ -33,6 +33,8 @@ pub extern "C" fn catzilla_memory_alloc(
 }
 
 /// As `catzilla_memory_alloc`; the bytes are 0.
+///
+/// Memory, threads, errors: as `catzilla_memory_alloc`.
 #[unsafe(no_mangle)]
 pub extern "C" fn catzilla_memory_zalloc(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -41,7 +43,10 @@ pub extern "C" fn catzilla_memory_zalloc(
     to_c(class(of).and_then(|class| block::alloc_zeroed(class, 1, size)))
 }
 
-/// As `catzilla_memory_alloc`, at a multiple of `alignment`, a power of two; EINVAL for any other.
+/// As `catzilla_memory_alloc`, at a multiple of `alignment`, a power of two.
+///
+/// Memory, threads: as `catzilla_memory_alloc`.
+/// Errors:  as `catzilla_memory_alloc`; EINVAL for any other alignment too.
 #[unsafe(no_mangle)]
 pub extern "C" fn catzilla_memory_aligned(
     of: MaybeUninit<catzilla_memory_type_t>,
