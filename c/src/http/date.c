@@ -169,11 +169,11 @@ static bool is_possible(const reading_t *reading)
 
 bool cz_date_parse(catzilla_slice_t text, int64_t *out)
 {
+    if (text.size < 4)
+        return false;
     const char *at = text.data;
     const char *end = text.data + text.size;
     reading_t reading = {.short_year = false};
-    if (text.size < 4)
-        return false;
     bool read = false;
     if (at[3] == ',')
         read = read_along("W, D N Y h:m:s GMT", at, end, &reading);
