@@ -23,10 +23,11 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+    catzilla_memory_stats_t stats;
     cz_response_destroy(*state);
-    size_t live = pool.live_bytes;
     cz_pool_trim(&pool);
-    return live == 0 ? 0 : -1;
+    catzilla_memory_get_stats(&stats);
+    return stats.response_arena_usage == 0 ? 0 : -1;
 }
 
 static void count(void *user_data)

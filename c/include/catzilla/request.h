@@ -3,6 +3,7 @@
 #define CATZILLA_REQUEST_H
 #include <catzilla/errors.h>
 #include <catzilla/slice.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,6 +15,9 @@ extern "C" {
  * to the thread of the request's loop, where its handler runs.
  */
 typedef struct catzilla_request catzilla_request_t;
+
+/* The reply to a request; see response.h. */
+typedef struct catzilla_response catzilla_response_t;
 
 /**
  * The method's token as sent, such as "GET".
@@ -93,6 +97,56 @@ CATZILLA_API int catzilla_request_header_at(const catzilla_request_t *request, s
  * Threads: the request's loop.
  */
 CATZILLA_API catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request);
+
+/**
+ * The first value of the trailer field `name` (in any case), which came behind a chunked body;
+ * absent where there is none. Trailers are never mixed with the header fields.
+ * Memory:  borrowed until the reply is complete.
+ * Threads: the request's loop.
+ */
+CATZILLA_API catzilla_slice_t catzilla_request_trailer(const catzilla_request_t *request,
+                                                       const char *name);
+
+/* What a body's reader is told. */
+typedef enum catzilla_body_event {
+    CATZILLA_BODY_DATA = 0,   /* `data` is the next piece */
+    CATZILLA_BODY_END = 1,    /* the body is complete; returning 0 completes the reply */
+    CATZILLA_BODY_ABORTED = 2 /* the connection was lost; `response` is NULL, no call follows */
+} catzilla_body_event_t;
+
+/*
+ * Takes a body piece by piece. `data` is borrowed for the call. A negative code answers 500, as a
+ * handler's does, and no call follows.
+ */
+typedef int (*catzilla_body_fn)(catzilla_request_t *request, catzilla_response_t *response,
+                                catzilla_body_event_t event, catzilla_slice_t data,
+                                void *user_data);
+
+/**
+ * Has the body read by `reader` as it comes, instead of being kept whole. Only the handler of a
+ * streaming route (catzilla_server_route_streaming()) may call it; one that does not refuses the
+ * body, and the connection ends after its reply.
+ * Memory:  borrows `user_data` until CATZILLA_BODY_END or CATZILLA_BODY_ABORTED, or until the
+ *          reader has returned a negative code.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_STATE on another route; CATZILLA_ERR_INVALID for NULL.
+ */
+CATZILLA_API int catzilla_request_read_body(catzilla_request_t *request, catzilla_body_fn reader,
+                                            void *user_data);
+
+/**
+ * Sets how large the body may be, in place of the server's max_body_bytes; past it 413.
+ * Threads: the request's loop, in the handler of a streaming route.
+ */
+CATZILLA_API void catzilla_request_limit_body(catzilla_request_t *request, uint64_t bytes);
+
+/**
+ * Stops and goes on with the reading of a body, for a reader that cannot keep up. A piece that has
+ * been read already still comes after a pause.
+ * Threads: the request's loop.
+ */
+CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);
+CATZILLA_API void catzilla_request_resume(catzilla_request_t *request);
 
 /**
  * Memory that ends with the request, aligned to 16; there is no free.

@@ -9,13 +9,11 @@ extern "C" {
 #endif
 
 /*
- * Opaque; lives in the response class. A reply is one status, any number of headers and at most
- * one body; setting a body again replaces the one before. Content-Length, Transfer-Encoding,
- * Date and Connection are the library's. A HEAD request runs the GET handler, and its body is
- * counted but not sent; so it is for 204 and 304, which have none.
+ * catzilla_response_t is opaque and lives in the response class. A reply is one status, any number
+ * of headers and at most one body; setting a body again replaces the one before. Content-Length,
+ * Transfer-Encoding, Date and Connection are the library's. A HEAD request runs the GET handler,
+ * and its body is counted but not sent; so it is for 204 and 304, which have none.
  */
-typedef struct catzilla_response catzilla_response_t;
-
 /**
  * Answers one request. 0 says that the reply is complete; a negative code discards what was
  * set and answers 500 with a plain body, and the code goes to the server's log.
@@ -69,6 +67,125 @@ CATZILLA_API int catzilla_response_body_borrow(catzilla_response_t *response, ca
  */
 CATZILLA_API int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offset,
                                         uint64_t length);
+
+/**
+ * Sets a body of several pieces, sent as one.
+ * Memory:  copies the array, borrows the bytes until `release` is called, exactly once, whatever
+ *          happens to the reply; NULL for bytes that outlive the server.
+ * Threads: the request's loop; `release` runs there too.
+ * Errors:  CATZILLA_ERR_INVALID for an absent piece, CATZILLA_ERR_NOMEM; `release` has been
+ *          called then.
+ */
+CATZILLA_API int catzilla_response_body_vector(catzilla_response_t *response,
+                                               const catzilla_slice_t *pieces, size_t count,
+                                               void (*release)(void *user_data), void *user_data);
+
+/**
+ * Sends a 103 (Early Hints) with one Link field ahead of the reply. Nothing is sent to a peer
+ * that speaks 1.0.
+ * Memory:  copies the slice.
+ * Threads: the request's loop, before the handler returns.
+ * Errors:  CATZILLA_ERR_HEADER for a forbidden character, CATZILLA_ERR_STATE once the head is
+ *          sent, CATZILLA_ERR_NOMEM.
+ * Source:  RFC 8297.
+ */
+CATZILLA_API int catzilla_response_early_hint(catzilla_response_t *response, catzilla_slice_t link);
+
+/**
+ * Puts the reply off: the handler returns without it, and what it returns is ignored. Request and
+ * response then belong to whoever calls catzilla_response_complete(), in whatever thread, until
+ * that call; slices taken from the request before end with this one. The connection's next
+ * requests wait, and catzilla_server_run() does not return before every reply put off is
+ * completed, also when its connection is lost meanwhile.
+ * Memory:  copies head and body of the request into the request class.
+ * Threads: the request's loop, in the handler.
+ * Errors:  CATZILLA_ERR_STATE when it is put off already, CATZILLA_ERR_NOMEM.
+ */
+CATZILLA_API int catzilla_response_defer(catzilla_response_t *response);
+
+/**
+ * Completes a reply that was put off, with 0 or the negative code of a failure, as a handler
+ * returns it. Neither the response nor its request may be used any more.
+ * Threads: any; exactly once for each catzilla_response_defer().
+ */
+CATZILLA_API void catzilla_response_complete(catzilla_response_t *response, int result);
+
+/* catzilla_response_write(): taken, but write no more before on_drain. */
+#define CATZILLA_STREAM_FULL 1
+
+/*
+ * What a streamed reply calls, each in the request's loop. Start from the initialiser. Fields are
+ * only ever added at the end.
+ */
+typedef struct catzilla_stream {
+    size_t size; /* as the caller compiled it */
+    /* There is room again after CATZILLA_STREAM_FULL; may be NULL. */
+    void (*on_drain)(catzilla_response_t *response, void *user_data);
+    /* Bytes of the peer after an upgrade, borrowed for the call; may be NULL. */
+    void (*on_data)(catzilla_response_t *response, catzilla_slice_t data, void *user_data);
+    /* Once and last: 0 when all was sent, else CATZILLA_ERR_CLOSED; may be NULL. */
+    void (*on_close)(int result, void *user_data);
+    void *user_data;
+} catzilla_stream_t;
+
+#define CATZILLA_STREAM_INIT                                                                       \
+    {                                                                                              \
+        sizeof(catzilla_stream_t), NULL, NULL, NULL, NULL                                          \
+    }
+
+/**
+ * Sends the head with the status and fields set so far; the body follows by
+ * catzilla_response_write() and catzilla_response_end(), in chunks or, for a peer that speaks 1.0,
+ * up to the connection's end. What the handler returns is ignored then.
+ * Memory:  copies the struct; `response` and its request live until on_close.
+ * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is sent, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM;
+ *          on_close is not called then.
+ */
+CATZILLA_API int catzilla_response_stream(catzilla_response_t *response,
+                                          const catzilla_stream_t *stream);
+
+/**
+ * Sends the next piece of a streamed body. Returns CATZILLA_STREAM_FULL when it was taken but the
+ * peer lags behind; one that writes on all the same is refused at four times that mark.
+ * Memory:  copies the slice.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended, CATZILLA_ERR_CLOSED,
+ *          CATZILLA_ERR_LIMIT past the mark, CATZILLA_ERR_NOMEM; nothing was taken then.
+ */
+CATZILLA_API int catzilla_response_write(catzilla_response_t *response, catzilla_slice_t data);
+
+/**
+ * Ends a streamed body; on_close follows when it is sent.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended.
+ */
+CATZILLA_API int catzilla_response_end(catzilla_response_t *response);
+
+/**
+ * Sends one server-sent event in a reply that is streamed; the reply's Content-Type is the
+ * handler's to set, "text/event-stream". `event` and `id` may be absent; a line of `data` each
+ * becomes a field of its own.
+ * Memory:  copies the slices.
+ * Threads: the request's loop.
+ * Errors:  those of catzilla_response_write(), and CATZILLA_ERR_HEADER for CR, LF or NUL in `event`
+ *          or `id`.
+ * Source:  the HTML standard, section 9.2.
+ */
+CATZILLA_API int catzilla_response_event(catzilla_response_t *response, catzilla_slice_t event,
+                                         catzilla_slice_t id, catzilla_slice_t data);
+
+/**
+ * Answers 101 and hands the raw connection over: on_data gets what the peer sends, and
+ * catzilla_response_write() and _end() send without framing. The fields set so far go with it.
+ * Memory:  copies `protocol` and the struct.
+ * Threads: the request's loop, in the handler.
+ * Errors:  CATZILLA_ERR_STATE for a request that asks for no upgrade, CATZILLA_ERR_HEADER for a
+ *          protocol that is no token list, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM.
+ * Source:  RFC 9110, section 7.8.
+ */
+CATZILLA_API int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t protocol,
+                                           const catzilla_stream_t *stream);
 
 #ifdef __cplusplus
 }

@@ -94,6 +94,34 @@ CATZILLA_API int catzilla_server_route(catzilla_server_t *server, const char *me
                                        void *user_data);
 
 /**
+ * As catzilla_server_route(), but the handler runs when the head of a request is complete, and
+ * decides by catzilla_request_read_body() how the body is read.
+ */
+CATZILLA_API int catzilla_server_route_streaming(catzilla_server_t *server, const char *method,
+                                                 const char *pattern, catzilla_handler_t handler,
+                                                 void *user_data);
+
+/* One loop of a server, which a request stays in for its whole life. */
+typedef struct catzilla_loop catzilla_loop_t;
+
+/**
+ * The loop that serves a request.
+ * Memory:  lives until the server is destroyed.
+ * Threads: the request's loop.
+ */
+CATZILLA_API catzilla_loop_t *catzilla_loop_of(const catzilla_request_t *request);
+
+/**
+ * Has `call` called with `user_data` in a loop soon, for threads that have something for a reply
+ * which they do not own.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_STATE when the server has stopped, CATZILLA_ERR_NOMEM; `call` is not
+ *          called then.
+ */
+CATZILLA_API int catzilla_loop_post(catzilla_loop_t *loop, void (*call)(void *user_data),
+                                    void *user_data);
+
+/**
  * The server's routes, for catzilla_router_at(), _has() and _explain(). What they lead to is the
  * server's own.
  * Memory:  borrowed from the server.

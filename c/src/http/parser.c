@@ -127,16 +127,15 @@ static int on_headers_complete(llhttp_t *parser)
     int status = cz_head_check(head);
     if (status != 0)
         return refuse(message, status);
-    if (head->content_length > message->limits->max_body_bytes)
-        return refuse(message, 413);
     return head->chunked || head->content_length > 0 ? HPE_PAUSED : 0;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
-    if (size > message->limits->max_body_bytes - message->body_size)
+    if (size > message->max_body_bytes - message->body_total)
         return refuse(message, 413);
+    message->body_total += size;
     char *wanted = message->head.base + message->body + message->body_size;
     if (wanted != at)
         memmove(wanted, at, size);
@@ -181,6 +180,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint
     message->head.fields = fields;
     message->head.field_capacity = field_capacity;
     message->limits = limits;
+    message->max_body_bytes = limits->max_body_bytes;
     llhttp_t *parser = parser_of(message);
     llhttp_init(parser, HTTP_REQUEST, &settings);
     /* Versions are judged by cz_head_check(), since 1.2 is to be answered and 2.0 to get a 505. */
@@ -322,6 +322,11 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
     }
     message->status = unfinished_status(message, data, end, had_head);
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
+}
+
+void cz_parser_take_body(cz_message_t *message)
+{
+    message->body_size = 0;
 }
 
 size_t cz_parser_kept(const cz_message_t *message, const char *end)

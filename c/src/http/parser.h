@@ -18,7 +18,8 @@ typedef struct cz_limits {
 
 typedef enum cz_parse_result {
     CZ_PARSE_MORE,   /* every byte was taken, the request goes on */
-    CZ_PARSE_HEAD,   /* the head is complete and a body follows; feed the rest to go on */
+    CZ_PARSE_HEAD,   /* the head is complete and a body follows; feed the rest to go on. A declared
+                        length past the limit is the caller's to refuse */
     CZ_PARSE_DONE,   /* the request is complete */
     CZ_PARSE_REFUSED /* `status` says with what; no further byte may be fed */
 } cz_parse_result_t;
@@ -28,8 +29,10 @@ typedef struct cz_message {
     uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
     cz_head_t head;
     const cz_limits_t *limits;
-    size_t body;      /* offset from head.base of the body's first byte */
-    size_t body_size; /* decoded and lying together from `body` on */
+    uint64_t max_body_bytes; /* from the limits; may be set anew when the head is complete */
+    uint64_t body_total;     /* received so far, those taken away included */
+    size_t body;             /* offset from head.base of the body's first byte */
+    size_t body_size;        /* decoded and lying together from `body` on */
     size_t extension_bytes;
     int status; /* of a refusal */
     uint8_t open;
@@ -54,6 +57,9 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
  * right behind them: all of an unfinished head, later head and body without the framing.
  */
 size_t cz_parser_kept(const cz_message_t *message, const char *end);
+
+/* Takes away the body received so far, which its reader has dealt with. */
+void cz_parser_take_body(cz_message_t *message);
 
 /* The version of llhttp, such as "9.2.1". */
 const char *cz_parser_version(void);

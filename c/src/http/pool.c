@@ -20,14 +20,12 @@ void *cz_pool_take_new(cz_pool_t *pool, size_t size, size_t *out_size)
     void *block = pool->alloc(size);
     if (block == NULL)
         return NULL;
-    pool->live_bytes += size;
     *out_size = size;
     return block;
 }
 
-void cz_pool_give_back(cz_pool_t *pool, void *block, size_t size)
+void cz_pool_give_back(cz_pool_t *pool, void *block)
 {
-    pool->live_bytes -= size;
     pool->free(block);
 }
 

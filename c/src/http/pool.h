@@ -19,14 +19,13 @@ typedef struct cz_pool {
     cz_pool_block_t *blocks[CZ_POOL_SIZES];
     size_t cached_bytes; /* in `blocks` */
     size_t cached_limit; /* past it blocks go back to their class at once */
-    size_t live_bytes;   /* handed out and not yet given back */
 } cz_pool_t;
 
 void cz_pool_init(cz_pool_t *pool, void *(*alloc)(size_t), void (*free)(void *), size_t limit);
 
 /* The way of what no cached block serves, and of what is not to be cached. */
 void *cz_pool_take_new(cz_pool_t *pool, size_t size, size_t *out_size);
-void cz_pool_give_back(cz_pool_t *pool, void *block, size_t size);
+void cz_pool_give_back(cz_pool_t *pool, void *block);
 
 /* For sizes up to the largest. */
 static inline unsigned cz_pool_index(size_t size)
@@ -52,7 +51,6 @@ static inline void *cz_pool_take(cz_pool_t *pool, size_t size, size_t *out_size)
         return cz_pool_take_new(pool, size, out_size);
     pool->blocks[index] = block->next;
     pool->cached_bytes -= size;
-    pool->live_bytes += size;
     *out_size = size;
     return block;
 }
@@ -63,7 +61,7 @@ static inline void cz_pool_give(cz_pool_t *pool, void *given, size_t size)
     if (given == NULL)
         return;
     if (size > CZ_POOL_LARGEST || pool->cached_bytes + size > pool->cached_limit) {
-        cz_pool_give_back(pool, given, size);
+        cz_pool_give_back(pool, given);
         return;
     }
     cz_pool_block_t *block = (cz_pool_block_t *)given;
@@ -71,7 +69,6 @@ static inline void cz_pool_give(cz_pool_t *pool, void *given, size_t size)
     block->next = pool->blocks[index];
     pool->blocks[index] = block;
     pool->cached_bytes += size;
-    pool->live_bytes -= size;
 }
 
 /* Gives every cached block back to its class. */

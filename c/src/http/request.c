@@ -26,6 +26,10 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->decoded_size = 0;
     request->route = NULL;
     request->param_count = 0;
+    request->detached = NULL;
+    request->reader = NULL;
+    request->may_stream = false;
+    request->paused = false;
     return request;
 }
 
@@ -34,7 +38,34 @@ void cz_request_destroy(catzilla_request_t *request)
     if (request == NULL)
         return;
     cz_arena_release(&request->arena);
+    cz_pool_give(request->pool, request->detached, request->detached_size);
     cz_pool_give(request->pool, request, request->block_size);
+}
+
+int cz_request_detach(catzilla_request_t *request)
+{
+    cz_message_t *message = &request->message;
+    size_t size = message->body + message->body_size;
+    if (message->head.trailer_count > 0) {
+        uint32_t last = message->head.field_count + message->head.trailer_count - 1;
+        const cz_field_t *field = &message->head.fields[last];
+        size_t end = (size_t)field->value + field->value_size;
+        size = end > size ? end : size;
+    }
+    char *block = cz_pool_take(request->pool, size, &request->detached_size);
+    if (block == NULL)
+        return CATZILLA_ERR_NOMEM;
+    memcpy(block, message->head.base, size);
+    message->head.base = block;
+    request->detached = block;
+    cz_pool_init(&request->direct, request->pool->alloc, request->pool->free, 0);
+    request->arena.pool = &request->direct;
+    return 0;
+}
+
+void cz_request_return(catzilla_request_t *request)
+{
+    request->arena.pool = request->pool;
 }
 
 static catzilla_slice_t decoded_path(const catzilla_request_t *request)
@@ -158,6 +189,50 @@ catzilla_slice_t catzilla_request_header(const catzilla_request_t *request, cons
             return cz_head_slice(head, field->value, field->value_size);
     }
     return none;
+}
+
+catzilla_slice_t catzilla_request_trailer(const catzilla_request_t *request, const char *name)
+{
+    const cz_head_t *head = &request->message.head;
+    catzilla_slice_t none = {NULL, 0};
+    catzilla_slice_t wanted = catzilla_slice_of(name);
+    for (uint32_t i = 0; i < head->trailer_count; i++) {
+        const cz_field_t *field = &head->fields[head->field_count + i];
+        if (cz_header_same(cz_head_slice(head, field->name, field->name_size), wanted))
+            return cz_head_slice(head, field->value, field->value_size);
+    }
+    return none;
+}
+
+int catzilla_request_read_body(catzilla_request_t *request, catzilla_body_fn reader,
+                               void *user_data)
+{
+    if (reader == NULL)
+        return CATZILLA_ERR_INVALID;
+    if (!request->may_stream)
+        return CATZILLA_ERR_STATE;
+    request->reader = reader;
+    request->reader_data = user_data;
+    return 0;
+}
+
+void catzilla_request_limit_body(catzilla_request_t *request, uint64_t bytes)
+{
+    if (request->may_stream)
+        request->message.max_body_bytes = bytes;
+}
+
+void catzilla_request_pause(catzilla_request_t *request)
+{
+    request->paused = true;
+}
+
+void catzilla_request_resume(catzilla_request_t *request)
+{
+    if (!request->paused)
+        return;
+    request->paused = false;
+    request->ops->resume(request->owner);
 }
 
 size_t catzilla_request_header_count(const catzilla_request_t *request)

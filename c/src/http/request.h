@@ -11,6 +11,7 @@
  * as long as the connection. */
 typedef struct cz_request_owner_ops {
     catzilla_slice_t (*peer)(void *owner);
+    void (*resume)(void *owner); /* reads on after a pause */
 } cz_request_owner_ops_t;
 
 typedef struct cz_request_param {
@@ -25,6 +26,13 @@ struct catzilla_request {
     size_t block_size;
     cz_pool_t *pool;
     cz_arena_t arena;
+    cz_pool_t direct; /* set while another thread may take memory of the request */
+    char *detached;   /* a copy of head and body that stays where it is, for a reply put off */
+    size_t detached_size;
+    catzilla_body_fn reader; /* of a streaming route */
+    void *reader_data;
+    bool may_stream; /* the handler of a streaming route runs */
+    bool paused;
     const cz_request_owner_ops_t *ops;
     void *owner;
     uint64_t started_ns;
@@ -40,6 +48,13 @@ struct catzilla_request {
 catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits, char *base,
                                       const cz_request_owner_ops_t *ops, void *owner);
 void cz_request_destroy(catzilla_request_t *request);
+
+/*
+ * Copies what the parser still points at into a block of the request's own, so that the request
+ * outlives the buffer it came in, and lets another thread take its memory.
+ */
+int cz_request_detach(catzilla_request_t *request);
+void cz_request_return(catzilla_request_t *request);
 
 /*
  * Decodes the path and looks it up. CATZILLA_ERR_SYNTAX for a malformed path, CATZILLA_ERR_NOMEM;

@@ -25,6 +25,12 @@ catzilla_response_t *cz_response_create(cz_pool_t *pool)
     response->status = 200;
     response->body_kind = CZ_BODY_NONE;
     response->length = 0;
+    response->request = NULL;
+    response->ops = NULL;
+    response->owner = NULL;
+    response->phase = CZ_REPLY_BUILDING;
+    response->framing = CZ_FRAMING_LENGTH;
+    response->home = NULL;
     char *storage = response->storage;
     size_t size = block_size - sizeof *response;
     cz_buffer_init(&response->fields, storage, FIELDS_STORAGE);
@@ -34,7 +40,8 @@ catzilla_response_t *cz_response_create(cz_pool_t *pool)
 
 static void body_drop(catzilla_response_t *response)
 {
-    if (response->body_kind == CZ_BODY_BORROWED && response->release != NULL)
+    if ((response->body_kind == CZ_BODY_BORROWED || response->body_kind == CZ_BODY_VECTOR) &&
+        response->release != NULL)
         response->release(response->release_data);
     if (response->body_kind == CZ_BODY_FILE)
         close(response->fd);
@@ -51,6 +58,19 @@ void cz_response_destroy(catzilla_response_t *response)
     cz_buffer_release(&response->fields, response->pool);
     cz_buffer_release(&response->copied, response->pool);
     cz_pool_give(response->pool, response, response->block_size);
+}
+
+void cz_response_lend(catzilla_response_t *response)
+{
+    cz_pool_init(&response->direct, response->pool->alloc, response->pool->free, 0);
+    response->home = response->pool;
+    response->pool = &response->direct;
+}
+
+void cz_response_return(catzilla_response_t *response)
+{
+    response->pool = response->home;
+    response->home = NULL;
 }
 
 void cz_response_reset(catzilla_response_t *response)
@@ -155,6 +175,34 @@ int catzilla_response_body_borrow(catzilla_response_t *response, catzilla_slice_
     return 0;
 }
 
+int catzilla_response_body_vector(catzilla_response_t *response, const catzilla_slice_t *pieces,
+                                  size_t count, void (*release)(void *user_data), void *user_data)
+{
+    uint64_t length = 0;
+    int rc = 0;
+    body_drop(response);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = pieces[i].data == NULL ? CATZILLA_ERR_INVALID : 0;
+        length += pieces[i].size;
+    }
+    if (rc == 0 && count > SIZE_MAX / sizeof *pieces)
+        rc = CATZILLA_ERR_NOMEM;
+    if (rc == 0)
+        rc = cz_buffer_reserve(&response->copied, response->pool, count * sizeof *pieces);
+    if (rc != 0) {
+        if (release != NULL)
+            release(user_data);
+        return rc;
+    }
+    if (count > 0)
+        cz_buffer_put(&response->copied, (const char *)pieces, count * sizeof *pieces);
+    response->body_kind = CZ_BODY_VECTOR;
+    response->release = release;
+    response->release_data = user_data;
+    response->length = length;
+    return 0;
+}
+
 int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offset, uint64_t length)
 {
     body_drop(response);
@@ -207,12 +255,17 @@ char *cz_response_write_head(const catzilla_response_t *response, const cz_reply
     catzilla_slice_t line = cz_status_line(response->status, scratch);
     out = put(out, line.data, line.size);
     out = put(out, facts->date_line, CZ_DATE_LINE_SIZE);
-    if (!cz_response_is_bodiless(response->status)) {
+    if (response->framing == CZ_FRAMING_CHUNKED) {
+        out = PUT(out, "Transfer-Encoding: chunked\r\n");
+    } else if (response->framing == CZ_FRAMING_LENGTH &&
+               !cz_response_is_bodiless(response->status)) {
         out = PUT(out, "Content-Length: ");
         out = put_number(out, response->length);
         out = PUT(out, "\r\n");
     }
-    if (!facts->keep_alive)
+    if (response->framing == CZ_FRAMING_RAW)
+        out = PUT(out, "Connection: upgrade\r\n");
+    else if (!facts->keep_alive)
         out = PUT(out, "Connection: close\r\n");
     else if (facts->http_1_0)
         out = PUT(out, "Connection: keep-alive\r\n");

@@ -9,8 +9,36 @@ typedef enum cz_body_kind {
     CZ_BODY_NONE,
     CZ_BODY_COPIED,
     CZ_BODY_BORROWED,
+    CZ_BODY_VECTOR,
     CZ_BODY_FILE
 } cz_body_kind_t;
+
+/* How far a reply is. */
+typedef enum cz_reply_phase {
+    CZ_REPLY_BUILDING,
+    CZ_REPLY_DEFERRED,
+    CZ_REPLY_STREAMING,
+    CZ_REPLY_ENDED /* streamed to its end, which is yet to be sent */
+} cz_reply_phase_t;
+
+/* Where a body ends. */
+typedef enum cz_framing {
+    CZ_FRAMING_LENGTH,
+    CZ_FRAMING_CHUNKED,
+    CZ_FRAMING_CLOSE,
+    CZ_FRAMING_NONE, /* streamed, but the reply has no body: HEAD, 204, 304 */
+    CZ_FRAMING_RAW   /* after an upgrade */
+} cz_framing_t;
+
+/* What a response asks of the connection that it goes out by; the server sets it. */
+typedef struct cz_reply_ops {
+    int (*defer)(catzilla_response_t *response);
+    void (*complete)(catzilla_response_t *response, int result); /* any thread */
+    int (*begin)(catzilla_response_t *response);                 /* sends the head */
+    int (*write)(catzilla_response_t *response, catzilla_slice_t data);
+    void (*end)(catzilla_response_t *response);
+    int (*inform)(catzilla_response_t *response, catzilla_slice_t link);
+} cz_reply_ops_t;
 
 /* One block of the response pool: this, and the first storage of its two buffers. */
 struct catzilla_response {
@@ -19,13 +47,24 @@ struct catzilla_response {
     int status;
     cz_body_kind_t body_kind;
     cz_buffer_t fields; /* "Name: value\r\n" each */
-    cz_buffer_t copied;
+    cz_buffer_t copied; /* a copied body, or the pieces of a vector */
     catzilla_slice_t borrowed;
     void (*release)(void *user_data);
     void *release_data;
     int fd;
     uint64_t offset;
     uint64_t length; /* of the body, of whatever kind */
+    catzilla_request_t *request;
+    const cz_reply_ops_t *ops;
+    void *owner;
+    cz_reply_phase_t phase;
+    cz_framing_t framing;
+    bool wants_room; /* the stream was told that it is full */
+    int result;      /* of a reply that was put off */
+    struct catzilla_response *next_completed;
+    cz_pool_t *home;          /* while another thread may use `direct` in the pool's place */
+    cz_pool_t direct;         /* set from defer on */
+    catzilla_stream_t stream; /* set from begin on */
     char storage[];
 };
 
@@ -41,6 +80,10 @@ typedef struct cz_reply_facts {
 /* NULL when memory is exhausted. */
 catzilla_response_t *cz_response_create(cz_pool_t *pool);
 void cz_response_destroy(catzilla_response_t *response);
+
+/* Lets another thread build the reply: its blocks come from the class and not from the pool. */
+void cz_response_lend(catzilla_response_t *response);
+void cz_response_return(catzilla_response_t *response);
 
 /* Forgets everything set: status 200, no field, no body; a borrowed body is released. */
 void cz_response_reset(catzilla_response_t *response);

@@ -8,8 +8,8 @@
 /* Files up to this size are read at once and gather with other replies. */
 #define SMALL_FILE 16384u
 
-static void report(cz_connection_t *connection, const catzilla_request_t *request, int status,
-                   uint64_t body_bytes)
+void cz_connection_report(cz_connection_t *connection, const catzilla_request_t *request,
+                          int status, uint64_t body_bytes)
 {
     const catzilla_server_options_t *options = connection->worker->options;
     catzilla_access_t access;
@@ -53,6 +53,20 @@ static bool file_inline(catzilla_response_t *response)
     return false;
 }
 
+/* The last piece carries the release, so that it comes when all are sent. */
+static int vector_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *response)
+{
+    const catzilla_slice_t *pieces = (const catzilla_slice_t *)(const void *)response->copied.data;
+    size_t count = response->copied.size / sizeof *pieces;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = cz_output_borrow(output, pool, pieces[i], NULL, NULL);
+    if (rc == 0)
+        rc = cz_output_borrow(output, pool, CATZILLA_SLICE(""), response->release,
+                              response->release_data);
+    return rc;
+}
+
 /* Hands the body over to the output; what the output took the response no longer owns. */
 static int body_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *response)
 {
@@ -66,6 +80,9 @@ static int body_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *
         rc = cz_output_borrow(output, pool, response->borrowed, response->release,
                               response->release_data);
         break;
+    case CZ_BODY_VECTOR:
+        rc = vector_move(output, pool, response);
+        break;
     case CZ_BODY_FILE:
         rc = cz_output_file(output, pool, response->fd, response->offset, response->length);
         break;
@@ -75,13 +92,13 @@ static int body_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *
     return rc;
 }
 
-static int write_reply(cz_connection_t *connection, catzilla_response_t *response,
-                       bool without_body, bool http_1_0)
+int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *response)
 {
     cz_worker_t *worker = connection->worker;
+    const catzilla_request_t *request = response->request;
+    bool http_1_0 =
+        request != NULL && request->message.head.major == 1 && request->message.head.minor == 0;
     cz_output_t *output = &connection->output;
-    if (response->body_kind == CZ_BODY_FILE && !without_body)
-        file_inline(response);
     size_t room = cz_response_head_room(response);
     /* A small body then finds room right behind its head. */
     if (response->body_kind != CZ_BODY_FILE && response->length <= CZ_OUTPUT_COPIED)
@@ -92,22 +109,24 @@ static int write_reply(cz_connection_t *connection, catzilla_response_t *respons
     cz_reply_facts_t facts = {cz_worker_date(worker), !connection->ends, http_1_0};
     char *end = cz_response_write_head(response, &facts, begin);
     cz_output_commit(output, (size_t)(end - begin));
-    return without_body ? 0 : body_move(output, &worker->responses, response);
+    return 0;
 }
 
-/* Sends the response as the answer to the request in progress, and ends both. */
-static void finish(cz_connection_t *connection, catzilla_response_t *response)
+void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
     const cz_head_t *head = request == NULL ? NULL : &request->message.head;
     bool is_head = false;
-    bool http_1_0 = head != NULL && head->major == 1 && head->minor == 0;
     if (head != NULL && head->method_size == 4)
         is_head = memcmp(head->base + head->method, "HEAD", 4) == 0;
     bool without_body = is_head || cz_response_is_bodiless(response->status);
     uint64_t body_bytes = without_body ? 0 : response->length;
-    int rc = write_reply(connection, response, without_body, http_1_0);
-    report(connection, request, response->status, body_bytes);
+    if (response->body_kind == CZ_BODY_FILE && !without_body)
+        file_inline(response);
+    int rc = cz_connection_write_head(connection, response);
+    if (rc == 0 && !without_body)
+        rc = body_move(&connection->output, &connection->worker->responses, response);
+    cz_connection_report(connection, request, response->status, body_bytes);
     cz_response_destroy(response);
     cz_request_destroy(request);
     connection->request = NULL;
@@ -133,13 +152,9 @@ static void answer_other_method(catzilla_request_t *request, catzilla_response_t
     catzilla_response_header(response, CATZILLA_SLICE("Allow"), allow);
 }
 
-static void run_handler(cz_connection_t *connection, catzilla_response_t *response)
+void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *response, int rc)
 {
-    catzilla_request_t *request = connection->request;
-    const cz_route_target_t *target = request->route;
-    int rc = target->handler(request, response, target->user_data);
-    if (rc == 0)
-        return;
+    const catzilla_request_t *request = response->request;
     catzilla_slice_t method = catzilla_request_method(request);
     catzilla_slice_t path = catzilla_request_path(request);
     cz_log(connection->worker->options, CATZILLA_LOG_ERROR,
@@ -147,6 +162,40 @@ static void run_handler(cz_connection_t *connection, catzilla_response_t *respon
            method.data, path.size > 200 ? 200 : (int)path.size, path.data, rc,
            catzilla_strerror(rc));
     cz_response_plain(response, 500);
+}
+
+void cz_connection_run_handler(cz_connection_t *connection, catzilla_response_t *response)
+{
+    catzilla_request_t *request = connection->request;
+    const cz_route_target_t *target = request->route;
+    request->may_stream = target->streaming;
+    int rc = target->handler(request, response, target->user_data);
+    request->may_stream = false;
+    if (rc != 0 && response->phase == CZ_REPLY_BUILDING) {
+        request->reader = NULL;
+        cz_connection_failed(connection, response, rc);
+    }
+}
+
+void cz_connection_settle(cz_connection_t *connection, catzilla_response_t *response)
+{
+    if (response->phase == CZ_REPLY_BUILDING) {
+        cz_connection_finish(connection, response);
+        return;
+    }
+    connection->pending = response;
+    connection->request = NULL;
+}
+
+catzilla_response_t *cz_connection_response(cz_connection_t *connection)
+{
+    catzilla_response_t *response = cz_response_create(&connection->worker->responses);
+    if (response == NULL)
+        return NULL;
+    response->request = connection->request;
+    response->ops = &cz_connection_reply_ops;
+    response->owner = connection;
+    return response;
 }
 
 static void route(cz_connection_t *connection, catzilla_response_t *response)
@@ -164,33 +213,43 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
     else if (result == CATZILLA_ROUTER_NO_METHOD)
         answer_other_method(request, response, allow);
     else
-        run_handler(connection, response);
+        cz_connection_run_handler(connection, response);
 }
 
 void cz_connection_answer(cz_connection_t *connection)
 {
     if (!connection->request->message.head.keep_alive || connection->worker->stopping)
         connection->ends = true;
-    catzilla_response_t *response = cz_response_create(&connection->worker->responses);
+    if (connection->early != NULL) {
+        cz_connection_early_end(connection);
+        return;
+    }
+    catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
         cz_connection_close(connection);
         return;
     }
     route(connection, response);
-    finish(connection, response);
+    if (connection->request->reader != NULL) {
+        connection->early = response;
+        cz_connection_early_end(connection);
+    } else {
+        cz_connection_settle(connection, response);
+    }
 }
 
 void cz_connection_refuse(cz_connection_t *connection, int status)
 {
     if (connection->ends || connection->closing)
         return;
+    cz_connection_early_lost(connection);
     connection->ends = true;
     connection->lingers = true;
-    catzilla_response_t *response = cz_response_create(&connection->worker->responses);
+    catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
         cz_connection_close(connection);
         return;
     }
     cz_response_plain(response, status);
-    finish(connection, response);
+    cz_connection_finish(connection, response);
 }

@@ -10,9 +10,11 @@
 #include <sys/socket.h>
 
 #define OWN_SMALLEST 1024u
-#define OWN_ROOM     512u /* free at least when a read begins */
+#define OWN_ROOM     512u   /* free at least when a read begins */
+#define PENDING_ROOM 16384u /* what is read ahead at most while a reply is pending */
 
 static void parse(cz_connection_t *connection, char *data, size_t size);
+static void read_stop(cz_connection_t *connection);
 
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 {
@@ -44,10 +46,20 @@ static void on_closed(uv_handle_t *handle)
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     cz_output_drop(&connection->output, &worker->responses);
+    cz_connection_early_lost(connection);
+    bool released = cz_connection_pending_lost(connection);
     request_release(connection);
     own_release(connection);
-    cz_pool_give(&worker->connections, connection, connection->block_size);
+    if (released)
+        cz_connection_release(connection);
+    else
+        connection->gone = true;
     cz_worker_connection_closed(worker);
+}
+
+void cz_connection_release(cz_connection_t *connection)
+{
+    cz_pool_give(&connection->worker->connections, connection, connection->block_size);
 }
 
 void cz_connection_close(cz_connection_t *connection)
@@ -108,13 +120,14 @@ static void on_ended(cz_connection_t *connection, ssize_t reason)
         cz_connection_refuse(connection, 503);
         return;
     }
-    bool output = connection->output.first != NULL || connection->writing;
-    if (reason != UV_EOF || connection->lingers || !output) {
+    bool owed = connection->output.first != NULL || connection->writing ||
+                (connection->pending != NULL && !cz_connection_is_raw(connection));
+    if (reason != UV_EOF || connection->lingers || !owed) {
         cz_connection_close(connection);
         return;
     }
     /* The peer has only closed its half: what it asked for is still sent. */
-    connection->ends = true;
+    cz_connection_early_lost(connection);
     request_release(connection);
 }
 
@@ -129,6 +142,10 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
     if (connection->lingers || connection->ends)
         return;
+    if (cz_connection_is_raw(connection)) {
+        cz_connection_raw_data(connection, buffer->base, (size_t)size);
+        return;
+    }
     if (connection->own != NULL)
         connection->own_used += (size_t)size;
     parse(connection, buffer->base, (size_t)size);
@@ -172,12 +189,9 @@ static bool request_begin(cz_connection_t *connection, char *base);
 static void keep_rest(cz_connection_t *connection, char *data, char *end)
 {
     catzilla_request_t *request = connection->request;
-    char *begin = data;
-    size_t size = (size_t)(end - data);
-    if (request != NULL) {
-        begin = request->message.head.base;
-        size = cz_parser_kept(&request->message, end);
-    }
+    size_t kept = request == NULL ? 0 : cz_parser_kept(&request->message, data);
+    size_t rest = (size_t)(end - data);
+    size_t size = kept + rest;
     if (size == 0 || connection->ends) {
         own_release(connection);
         return;
@@ -189,11 +203,15 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
             return;
         }
     }
-    memmove(connection->own, begin, size);
-    connection->own_used = size;
-    connection->own_unparsed = request == NULL ? 0 : size;
-    if (request != NULL)
+    if (request != NULL) {
+        memmove(connection->own, request->message.head.base, kept);
         request->message.head.base = connection->own;
+    }
+    memmove(connection->own + kept, data, rest);
+    connection->own_used = size;
+    connection->own_unparsed = kept;
+    if (connection->pending != NULL && rest > PENDING_ROOM)
+        read_stop(connection);
 }
 
 void cz_connection_wait_input(cz_connection_t *connection)
@@ -201,18 +219,41 @@ void cz_connection_wait_input(cz_connection_t *connection)
     cz_wait_t wait = CZ_WAIT_REQUEST;
     if (connection->closing || connection->lingers || connection->writing)
         return;
+    /* A reply that is put off or streamed takes the time that its handler takes. */
+    if (connection->pending != NULL)
+        wait = CZ_WAIT_NOTHING;
     if (connection->request != NULL)
         wait = connection->request->message.head_complete ? CZ_WAIT_BODY : CZ_WAIT_HEAD;
     /* Head and body have one deadline each, however many reads they take. */
-    if (wait == CZ_WAIT_REQUEST || connection->deadline.wait != wait)
+    if (wait <= CZ_WAIT_REQUEST || connection->deadline.wait != wait)
         cz_connection_wait(connection, wait);
+}
+
+/* The head is complete and a body follows, `more` of which has come already. */
+static void on_head(cz_connection_t *connection, bool more)
+{
+    cz_connection_early_begin(connection);
+    if (connection->request == NULL || connection->ends || connection->closing)
+        return;
+    const cz_message_t *message = &connection->request->message;
+    if (message->head.content_length > message->max_body_bytes)
+        cz_connection_refuse(connection, 413);
+    else if (message->head.expect_continue && !more)
+        go_on(connection);
+}
+
+static bool may_parse(const cz_connection_t *connection)
+{
+    return !connection->ends && !connection->closing && connection->pending == NULL &&
+           !(connection->request != NULL && connection->request->paused);
 }
 
 /* Takes bytes that lie right behind those of the request in progress. */
 static void parse(cz_connection_t *connection, char *data, size_t size)
 {
     char *end = data + size;
-    while (data < end && !connection->ends && !connection->closing) {
+    connection->parsing = true;
+    while (data < end && may_parse(connection)) {
         if (connection->request == NULL && connection->output.queued >= CZ_OUTPUT_HIGH) {
             connection->paused = true;
             read_stop(connection);
@@ -228,8 +269,7 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         cz_parse_result_t result = cz_parser_feed(message, data, (size_t)(end - data), &used);
         data += used;
         if (result == CZ_PARSE_HEAD) {
-            if (message->head.expect_continue && data == end)
-                go_on(connection);
+            on_head(connection, data < end);
         } else if (result == CZ_PARSE_DONE) {
             /* What came behind a request that ends the connection must not reset it. */
             cz_connection_answer(connection);
@@ -237,7 +277,16 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
                 connection->lingers = true;
         } else if (result == CZ_PARSE_REFUSED) {
             cz_connection_refuse(connection, message->status);
+        } else {
+            cz_connection_early_data(connection);
         }
+    }
+    connection->parsing = false;
+    if (connection->request != NULL && connection->request->paused)
+        read_stop(connection);
+    if (cz_connection_is_raw(connection)) {
+        cz_connection_raw_data(connection, data, (size_t)(end - data));
+        data = end;
     }
     keep_rest(connection, data, end);
     cz_connection_wait_input(connection);
@@ -245,14 +294,21 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
 
 void cz_connection_resume(cz_connection_t *connection)
 {
+    if (connection->parsing)
+        return;
     connection->paused = false;
-    if (connection->ends || connection->closing)
+    if (!may_parse(connection))
         return;
     size_t unparsed = connection->own_unparsed;
     if (connection->own != NULL && unparsed < connection->own_used)
         parse(connection, connection->own + unparsed, connection->own_used - unparsed);
-    if (!connection->paused)
+    if (!connection->paused && may_parse(connection))
         read_start(connection);
+}
+
+static void resume_reading(void *owner)
+{
+    cz_connection_resume(owner);
 }
 
 static void peer_make(cz_connection_t *connection)
@@ -283,7 +339,7 @@ static catzilla_slice_t peer_text(void *owner)
     return text;
 }
 
-static const cz_request_owner_ops_t owner_ops = {peer_text};
+static const cz_request_owner_ops_t owner_ops = {peer_text, resume_reading};
 
 static bool request_begin(cz_connection_t *connection, char *base)
 {

@@ -20,7 +20,9 @@ typedef struct cz_connection {
     struct cz_connection *next;
     struct cz_connection *flush_next;
     cz_deadline_t deadline;
-    catzilla_request_t *request; /* being read; NULL between requests */
+    catzilla_request_t *request;  /* being read; NULL between requests */
+    catzilla_response_t *early;   /* of a streaming route, while its body is read */
+    catzilla_response_t *pending; /* put off or streamed; nothing is parsed meanwhile */
     char *own; /* bytes that could not be dealt with within one read; request class */
     size_t own_size;
     size_t own_used;
@@ -35,10 +37,60 @@ typedef struct cz_connection {
     bool paused;     /* too much output waits */
     bool ends;       /* no further request is read; closes when the output is sent */
     bool lingers;    /* what still arrives is thrown away until the peer closes */
+    bool gone;       /* closed, and waits for its reply to be completed */
+    bool parsing;    /* a handler or reader may run */
     bool peer_ended; /* the peer will send no more */
     uint8_t peer_size;
     char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;
+
+/* answer.c: a response for the request in progress; NULL when memory is exhausted. */
+catzilla_response_t *cz_connection_response(cz_connection_t *connection);
+
+/* Runs the handler that the router led to. */
+void cz_connection_run_handler(cz_connection_t *connection, catzilla_response_t *response);
+
+/* Logs a handler's code and answers 500. */
+void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *response, int rc);
+
+/* Sends the response, or keeps it as pending where it is put off or streamed. */
+void cz_connection_settle(cz_connection_t *connection, catzilla_response_t *response);
+
+/* Sends the response as the answer to the request in progress, and ends both. */
+void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *response);
+
+/* Status line and header section to the output. */
+int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *response);
+
+/* One line for the access log. */
+void cz_connection_report(cz_connection_t *connection, const catzilla_request_t *request,
+                          int status, uint64_t body_bytes);
+
+/* pending.c: what replies ask of their connection. */
+extern const cz_reply_ops_t cz_connection_reply_ops;
+
+/* A reply that was put off has been completed; in the loop. */
+void cz_connection_completed(catzilla_response_t *response);
+
+/* The last byte of a streamed reply is sent; or room has come back. */
+void cz_connection_pending_sent(cz_connection_t *connection);
+void cz_connection_pending_drained(cz_connection_t *connection);
+
+/* The connection is closed; false where another thread still has the reply. */
+bool cz_connection_pending_lost(cz_connection_t *connection);
+
+/* After an upgrade bytes go to the stream's owner, unparsed. */
+bool cz_connection_is_raw(const cz_connection_t *connection);
+void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size);
+
+/* early.c: runs the handler of a streaming route on a complete head, if it leads to one. */
+void cz_connection_early_begin(cz_connection_t *connection);
+void cz_connection_early_data(cz_connection_t *connection);
+void cz_connection_early_end(cz_connection_t *connection);
+void cz_connection_early_lost(cz_connection_t *connection);
+
+/* Gives the struct back, when nothing refers to it any more. */
+void cz_connection_release(cz_connection_t *connection);
 
 /* Takes a waiting connection off the listener. */
 void cz_connection_accept(cz_worker_t *worker);

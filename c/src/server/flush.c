@@ -96,9 +96,19 @@ void cz_connection_flush(cz_connection_t *connection)
     }
     if (connection->paused && connection->output.queued <= CZ_OUTPUT_HIGH / 2)
         cz_connection_resume(connection);
+    cz_connection_pending_drained(connection);
     if (connection->closing || connection->writing || connection->output.first != NULL)
         return;
-    if (connection->ends)
+    if (connection->pending != NULL) {
+        if (connection->pending->phase != CZ_REPLY_ENDED)
+            return;
+        cz_connection_pending_sent(connection);
+        if (connection->closing || connection->output.first != NULL)
+            return;
+    }
+    /* What the peer asked for before it closed its half is sent, unless more waits unparsed. */
+    bool all_done = connection->peer_ended && connection->pending == NULL;
+    if (connection->ends || all_done)
         finish(connection);
     else if (connection->deadline.wait == CZ_WAIT_WRITE)
         cz_connection_wait_input(connection);

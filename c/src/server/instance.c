@@ -145,8 +145,8 @@ fail_server:
     return rc;
 }
 
-int catzilla_server_route(catzilla_server_t *server, const char *method, const char *pattern,
-                          catzilla_handler_t handler, void *user_data)
+static int route_add(catzilla_server_t *server, const char *method, const char *pattern,
+                     catzilla_handler_t handler, void *user_data, bool streaming)
 {
     if (server->state != STATE_IDLE)
         return CATZILLA_ERR_STATE;
@@ -157,6 +157,7 @@ int catzilla_server_route(catzilla_server_t *server, const char *method, const c
         return CATZILLA_ERR_NOMEM;
     target->handler = handler;
     target->user_data = user_data;
+    target->streaming = streaming;
     int rc = catzilla_router_add(server->router, method, pattern, target);
     if (rc != 0) {
         cz_log(&server->options, CATZILLA_LOG_ERROR, "route refused: %s",
@@ -166,7 +167,21 @@ int catzilla_server_route(catzilla_server_t *server, const char *method, const c
     }
     target->next = server->targets;
     server->targets = target;
+    server->worker.streaming_routes |= streaming;
     return 0;
+}
+
+int catzilla_server_route(catzilla_server_t *server, const char *method, const char *pattern,
+                          catzilla_handler_t handler, void *user_data)
+{
+    return route_add(server, method, pattern, handler, user_data, false);
+}
+
+int catzilla_server_route_streaming(catzilla_server_t *server, const char *method,
+                                    const char *pattern, catzilla_handler_t handler,
+                                    void *user_data)
+{
+    return route_add(server, method, pattern, handler, user_data, true);
 }
 
 const catzilla_router_t *catzilla_server_router(const catzilla_server_t *server)

@@ -165,8 +165,13 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     worker->deadlines.timeout_ms[CZ_WAIT_BODY] = worker->options->body_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_WRITE] = worker->options->write_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = LINGER_MS;
-    if (uv_check_init(loop, &worker->check) != 0 || uv_timer_init(loop, &worker->tick) != 0)
+    int rc = cz_posts_open(&worker->posts, loop, cz_connection_completed);
+    if (rc != 0)
+        return rc;
+    if (uv_check_init(loop, &worker->check) != 0 || uv_timer_init(loop, &worker->tick) != 0) {
+        cz_posts_stop(&worker->posts);
         return CATZILLA_ERR_SYSTEM;
+    }
     worker->check.data = worker->tick.data = worker;
     return 0;
 }
@@ -224,6 +229,7 @@ void cz_worker_stop(cz_worker_t *worker)
     if (worker->stopping)
         return;
     worker->stopping = true;
+    cz_posts_stop(&worker->posts);
     if (worker->listening)
         uv_close((uv_handle_t *)&worker->listener, NULL);
     worker->listening = false;
@@ -237,6 +243,7 @@ void cz_worker_close(cz_worker_t *worker)
 {
     catzilla_request_free(worker->read_buffer);
     worker->read_buffer = NULL;
+    cz_posts_close(&worker->posts);
     cz_pool_trim(&worker->requests);
     cz_pool_trim(&worker->responses);
     cz_pool_trim(&worker->connections);

@@ -5,6 +5,7 @@
 #include "http/pool.h"
 #include "http/response.h"
 #include "server/deadline.h"
+#include "server/posts.h"
 
 #include <catzilla/router.h>
 #include <catzilla/server.h>
@@ -19,6 +20,7 @@ typedef struct cz_route_target {
     struct cz_route_target *next;
     catzilla_handler_t handler;
     void *user_data;
+    bool streaming; /* the handler runs when the head is complete */
 } cz_route_target_t;
 
 typedef struct cz_worker {
@@ -30,6 +32,7 @@ typedef struct cz_worker {
     uv_tcp_t listener;
     uv_check_t check;
     uv_timer_t tick;
+    cz_posts_t posts;
     char *read_buffer; /* shared by all connections; request class */
     cz_pool_t requests;
     cz_pool_t responses;
@@ -39,6 +42,7 @@ typedef struct cz_worker {
     struct cz_connection *to_flush;   /* those with output that waits for the check */
     struct cz_connection **flush_end; /* where the next one goes */
     uint32_t open_count;
+    bool streaming_routes; /* there are some */
     bool listening;
     bool accept_waits; /* a connection is ready, but as many as may be are open */
     bool stopping;

@@ -1,0 +1,83 @@
+/*
+ * Streaming routes: the handler runs when the head is complete, and its reader takes the body as
+ * it comes. The response is made with the head then and waits for the body's end.
+ */
+#include "server/connection.h"
+
+/* Answers and ends the connection, since the rest of the body is not read. */
+static void refuse_rest(cz_connection_t *connection)
+{
+    catzilla_response_t *response = connection->early;
+    connection->early = NULL;
+    connection->ends = true;
+    connection->lingers = true;
+    cz_connection_settle(connection, response);
+}
+
+void cz_connection_early_begin(cz_connection_t *connection)
+{
+    catzilla_request_t *request = connection->request;
+    catzilla_router_result_t result;
+    catzilla_slice_t allow;
+    if (!connection->worker->streaming_routes ||
+        cz_request_route(request, connection->worker->router, &result, &allow) != 0 ||
+        result != CATZILLA_ROUTER_FOUND || !((cz_route_target_t *)request->route)->streaming)
+        return;
+    catzilla_response_t *response = cz_connection_response(connection);
+    if (response == NULL) {
+        cz_connection_close(connection);
+        return;
+    }
+    connection->early = response;
+    cz_connection_run_handler(connection, response);
+    if (request->reader == NULL)
+        refuse_rest(connection);
+}
+
+static int tell(catzilla_request_t *request, catzilla_response_t *response,
+                catzilla_body_event_t event, catzilla_slice_t data)
+{
+    return request->reader(request, response, event, data, request->reader_data);
+}
+
+void cz_connection_early_data(cz_connection_t *connection)
+{
+    catzilla_request_t *request = connection->request;
+    if (connection->early == NULL)
+        return;
+    catzilla_slice_t data = catzilla_request_body(request);
+    if (data.size == 0)
+        return;
+    int rc = tell(request, connection->early, CATZILLA_BODY_DATA, data);
+    cz_parser_take_body(&request->message);
+    if (rc == 0)
+        return;
+    cz_connection_failed(connection, connection->early, rc);
+    refuse_rest(connection);
+}
+
+void cz_connection_early_end(cz_connection_t *connection)
+{
+    const catzilla_slice_t none = {NULL, 0};
+    catzilla_response_t *response = connection->early;
+    cz_connection_early_data(connection);
+    if (connection->early == NULL)
+        return;
+    /* From here on the reply may be put off or streamed. */
+    connection->early = NULL;
+    int rc = tell(connection->request, response, CATZILLA_BODY_END, none);
+    if (rc != 0 && response->phase == CZ_REPLY_BUILDING)
+        cz_connection_failed(connection, response, rc);
+    cz_connection_settle(connection, response);
+}
+
+void cz_connection_early_lost(cz_connection_t *connection)
+{
+    const catzilla_slice_t none = {NULL, 0};
+    catzilla_response_t *response = connection->early;
+    if (response == NULL)
+        return;
+    tell(connection->request, NULL, CATZILLA_BODY_ABORTED, none);
+    connection->early = NULL;
+    cz_response_destroy(response);
+}

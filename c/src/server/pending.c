@@ -1,0 +1,223 @@
+/*
+ * Replies that outlast their handler: put off, streamed, or upgraded. While one is pending its
+ * connection parses nothing further, so replies stay in order; what arrives meanwhile waits, up
+ * to a bound, in the connection's own buffer.
+ */
+#include "server/connection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WRITE_LIMIT (4 * (size_t)CZ_OUTPUT_HIGH)
+
+static int on_defer(catzilla_response_t *response)
+{
+    cz_connection_t *connection = response->owner;
+    catzilla_request_t *request = response->request;
+    if (connection->early != NULL)
+        return CATZILLA_ERR_STATE; /* its body is still to come */
+    /* Another thread cannot ask the system, so the text is made now. */
+    catzilla_request_peer(request);
+    int rc = cz_request_detach(request);
+    if (rc != 0)
+        return rc;
+    cz_response_lend(response);
+    response->phase = CZ_REPLY_DEFERRED;
+    connection->worker->posts.put_off++;
+    return 0;
+}
+
+static void on_complete(catzilla_response_t *response, int result)
+{
+    cz_connection_t *connection = response->owner;
+    response->result = result;
+    cz_posts_complete(&connection->worker->posts, response);
+}
+
+static void take_back(catzilla_response_t *response)
+{
+    cz_request_return(response->request);
+    cz_response_return(response);
+    response->phase = CZ_REPLY_BUILDING;
+}
+
+void cz_connection_completed(catzilla_response_t *response)
+{
+    cz_connection_t *connection = response->owner;
+    catzilla_request_t *request = response->request;
+    take_back(response);
+    connection->pending = NULL;
+    if (connection->closing) {
+        cz_response_destroy(response);
+        cz_request_destroy(request);
+        if (connection->gone)
+            cz_connection_release(connection);
+        return;
+    }
+    connection->request = request;
+    if (response->result != 0)
+        cz_connection_failed(connection, response, response->result);
+    cz_connection_finish(connection, response);
+    cz_connection_resume(connection);
+}
+
+/* Writes the head of a streamed reply; the connection ends where nothing else ends the body. */
+static int on_begin(catzilla_response_t *response)
+{
+    cz_connection_t *connection = response->owner;
+    if (connection->early != NULL)
+        return CATZILLA_ERR_STATE;
+    if (response->phase == CZ_REPLY_DEFERRED) {
+        take_back(response);
+        connection->worker->posts.put_off--;
+    } else if (response->request->detached == NULL) {
+        int rc = cz_request_detach(response->request);
+        if (rc != 0)
+            return rc;
+        cz_request_return(response->request);
+    }
+    if (connection->closing)
+        return CATZILLA_ERR_CLOSED;
+    if (response->framing == CZ_FRAMING_CLOSE)
+        connection->ends = true;
+    int rc = cz_connection_write_head(connection, response);
+    if (rc != 0)
+        return rc;
+    response->phase = CZ_REPLY_STREAMING;
+    cz_worker_flush_later(connection->worker, connection);
+    return 0;
+}
+
+static int on_write(catzilla_response_t *response, catzilla_slice_t data)
+{
+    cz_connection_t *connection = response->owner;
+    cz_pool_t *pool = &connection->worker->responses;
+    char size_line[20];
+    int extra = 0;
+    if (connection->closing)
+        return CATZILLA_ERR_CLOSED;
+    if (data.size > WRITE_LIMIT || connection->output.queued > WRITE_LIMIT - data.size)
+        return CATZILLA_ERR_LIMIT;
+    if (response->framing == CZ_FRAMING_CHUNKED)
+        extra = snprintf(size_line, sizeof size_line, "%zx\r\n", data.size);
+    char *room = cz_output_reserve(&connection->output, pool, data.size + (size_t)extra + 2);
+    if (room == NULL)
+        return CATZILLA_ERR_NOMEM;
+    memcpy(room, size_line, (size_t)extra);
+    memcpy(room + extra, data.data, data.size);
+    memcpy(room + extra + data.size, "\r\n", 2);
+    cz_output_commit(&connection->output, data.size + (extra > 0 ? (size_t)extra + 2 : 0));
+    response->length += data.size;
+    cz_worker_flush_later(connection->worker, connection);
+    if (connection->output.queued < CZ_OUTPUT_HIGH)
+        return 0;
+    response->wants_room = true;
+    return CATZILLA_STREAM_FULL;
+}
+
+static void on_end(catzilla_response_t *response)
+{
+    static const char last[] = "0\r\n\r\n";
+    cz_connection_t *connection = response->owner;
+    if (connection->closing)
+        return;
+    if (response->framing == CZ_FRAMING_RAW)
+        connection->ends = true;
+    if (response->framing == CZ_FRAMING_CHUNKED) {
+        char *room =
+            cz_output_reserve(&connection->output, &connection->worker->responses, sizeof last - 1);
+        if (room == NULL) {
+            cz_connection_close(connection);
+            return;
+        }
+        memcpy(room, last, sizeof last - 1);
+        cz_output_commit(&connection->output, sizeof last - 1);
+    }
+    cz_worker_flush_later(connection->worker, connection);
+}
+
+static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
+{
+    static const char head[] = "HTTP/1.1 103 Early Hints\r\nLink: ";
+    cz_connection_t *connection = response->owner;
+    size_t size = sizeof head - 1 + link.size + 4;
+    char *room = cz_output_reserve(&connection->output, &connection->worker->responses, size);
+    if (room == NULL)
+        return CATZILLA_ERR_NOMEM;
+    memcpy(room, head, sizeof head - 1);
+    memcpy(room + sizeof head - 1, link.data, link.size);
+    memcpy(room + size - 4, "\r\n\r\n", 4);
+    cz_output_commit(&connection->output, size);
+    cz_worker_flush_later(connection->worker, connection);
+    return 0;
+}
+
+const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin,
+                                                on_write, on_end,      on_inform};
+
+/* Ends a streamed reply, and tells its owner how. */
+static void stream_close(cz_connection_t *connection, int result)
+{
+    catzilla_response_t *response = connection->pending;
+    catzilla_request_t *request = response->request;
+    catzilla_stream_t stream = response->stream;
+    connection->pending = NULL;
+    cz_connection_report(connection, request, response->status, response->length);
+    cz_response_destroy(response);
+    cz_request_destroy(request);
+    connection->requests++;
+    if (stream.on_close != NULL)
+        stream.on_close(result, stream.user_data);
+}
+
+void cz_connection_pending_sent(cz_connection_t *connection)
+{
+    stream_close(connection, 0);
+    cz_connection_resume(connection);
+}
+
+bool cz_connection_pending_lost(cz_connection_t *connection)
+{
+    if (connection->pending == NULL)
+        return true;
+    if (connection->pending->phase == CZ_REPLY_DEFERRED)
+        return false;
+    stream_close(connection, CATZILLA_ERR_CLOSED);
+    return true;
+}
+
+void cz_connection_pending_drained(cz_connection_t *connection)
+{
+    catzilla_response_t *response = connection->pending;
+    if (response == NULL || response->phase != CZ_REPLY_STREAMING || !response->wants_room ||
+        connection->output.queued > CZ_OUTPUT_HIGH / 2)
+        return;
+    response->wants_room = false;
+    if (response->stream.on_drain != NULL)
+        response->stream.on_drain(response, response->stream.user_data);
+}
+
+bool cz_connection_is_raw(const cz_connection_t *connection)
+{
+    return connection->pending != NULL && connection->pending->framing == CZ_FRAMING_RAW;
+}
+
+void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size)
+{
+    catzilla_response_t *response = connection->pending;
+    catzilla_slice_t slice = {data, size};
+    if (size > 0 && response->phase == CZ_REPLY_STREAMING && response->stream.on_data != NULL)
+        response->stream.on_data(response, slice, response->stream.user_data);
+}
+
+catzilla_loop_t *catzilla_loop_of(const catzilla_request_t *request)
+{
+    const cz_connection_t *connection = request->owner;
+    return (catzilla_loop_t *)(void *)connection->worker;
+}
+
+int catzilla_loop_post(catzilla_loop_t *loop, void (*call)(void *user_data), void *user_data)
+{
+    cz_worker_t *worker = (cz_worker_t *)(void *)loop;
+    return cz_posts_call(&worker->posts, call, user_data);
+}
