@@ -109,7 +109,7 @@ static int check_line(const cz_head_t *head)
             return 400;
     if (head->target != head->method + head->method_size + 1)
         return 400;
-    return behind[0] == ' ' && behind[1] == 'H' ? 0 : 400;
+    return memcmp(behind, " HTTP/", 6) == 0 && memcmp(behind + 9, "\r\n", 2) == 0 ? 0 : 400;
 }
 
 static int absolute_form(cz_head_t *head, catzilla_slice_t target)

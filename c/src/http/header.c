@@ -99,33 +99,34 @@ static bool is_port(catzilla_slice_t text)
     return text.size <= 5;
 }
 
+/* "[address]" with an optional port; `value` begins with the bracket. */
+static bool is_literal(catzilla_slice_t value)
+{
+    const char *close = memchr(value.data, ']', value.size);
+    if (close == NULL || close == value.data + 1)
+        return false;
+    for (const char *c = value.data + 1; c < close; c++)
+        if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
+            return false;
+    catzilla_slice_t port = {close + 1, value.size - (size_t)(close + 1 - value.data)};
+    if (port.size == 0)
+        return true;
+    port.data++;
+    port.size--;
+    return close[1] == ':' && is_port(port);
+}
+
 bool cz_header_is_host(catzilla_slice_t value)
 {
-    catzilla_slice_t host = value;
-    catzilla_slice_t port = {value.data + value.size, 0};
-    if (value.size > 0 && value.data[0] == '[') {
-        const char *close = memchr(value.data, ']', value.size);
-        if (close == NULL || close == value.data + 1)
-            return false;
-        for (const char *c = value.data + 1; c < close; c++)
-            if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
-                return false;
-        port.data = close + 1;
-        port.size = value.size - (size_t)(port.data - value.data);
-        if (port.size > 0 && *port.data++ != ':')
-            return false;
-        port.size -= port.size > 0;
-        return is_port(port);
-    }
-    const char *colon = value.size == 0 ? NULL : memchr(value.data, ':', value.size);
-    if (colon != NULL) {
-        host.size = (size_t)(colon - value.data);
-        port.data = colon + 1;
-        port.size = value.size - host.size - 1;
-        if (host.size == 0)
-            return false;
-    }
-    return all_of(host, IS_HOST) && is_port(port);
+    if (value.size > 0 && value.data[0] == '[')
+        return is_literal(value);
+    size_t size = 0;
+    while (size < value.size && (kind[(unsigned char)value.data[size]] & IS_HOST) != 0)
+        size++;
+    if (size == value.size)
+        return true;
+    catzilla_slice_t port = {value.data + size + 1, value.size - size - 1};
+    return size > 0 && value.data[size] == ':' && is_port(port);
 }
 
 catzilla_slice_t cz_header_trim(catzilla_slice_t text)

@@ -44,6 +44,11 @@ static int on_method(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static int on_url(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
@@ -56,28 +61,32 @@ static int on_url(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
-static cz_field_t *field_last(cz_message_t *message)
+/* Begins the next field at `at`. */
+static int field_begin(cz_message_t *message, const char *at)
 {
-    return &message->head.fields[message->head.field_count + message->head.trailer_count - 1];
+    cz_head_t *head = &message->head;
+    uint32_t count = head->field_count + head->trailer_count;
+    if (count >= message->limits->max_headers || count >= head->field_capacity)
+        return refuse(message, 431);
+    message->in_trailers = message->head_complete;
+    if (message->in_trailers)
+        head->trailer_count++;
+    else
+        head->field_count++;
+    message->field = &head->fields[count];
+    memset(message->field, 0, sizeof *message->field);
+    message->field->name = offset_of(message, at);
+    message->open = OPEN_NAME;
+    return 0;
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
-    cz_head_t *head = &message->head;
-    if (message->open != OPEN_NAME) {
-        uint32_t count = head->field_count + head->trailer_count;
-        if (count >= message->limits->max_headers || count >= head->field_capacity)
-            return refuse(message, 431);
-        message->in_trailers = message->head_complete;
-        if (message->in_trailers)
-            head->trailer_count++;
-        else
-            head->field_count++;
-        *field_last(message) = (cz_field_t){.name = offset_of(message, at)};
-        message->open = OPEN_NAME;
-    }
-    cz_field_t *field = field_last(message);
+    int rc = message->open == OPEN_NAME ? 0 : field_begin(message, at);
+    if (rc != 0)
+        return rc;
+    cz_field_t *field = message->field;
     if (size > (size_t)(UINT16_MAX - field->name_size))
         return refuse(message, 431);
     field->name_size = (uint16_t)(field->name_size + size);
@@ -87,7 +96,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t size)
 static int on_header_value(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
-    cz_field_t *field = field_last(message);
+    cz_field_t *field = message->field;
     if (message->open != OPEN_VALUE) {
         field->value = offset_of(message, at);
         message->open = OPEN_VALUE;
@@ -99,15 +108,18 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t size)
 static int on_header_value_complete(llhttp_t *parser)
 {
     cz_message_t *message = parser->data;
-    cz_field_t *field = field_last(message);
-    cz_head_t *head = &message->head;
+    cz_field_t *field = message->field;
+    const char *base = message->head.base;
     if (message->open != OPEN_VALUE)
         field->value = field->name + field->name_size + 1u;
     message->open = OPEN_NONE;
-    catzilla_slice_t value = cz_header_trim(cz_head_slice(head, field->value, field->value_size));
-    field->value = offset_of(message, value.data);
-    field->value_size = (uint32_t)value.size;
-    field->id = (uint16_t)cz_head_field_id(cz_head_slice(head, field->name, field->name_size));
+    /* A line that ends in a bare LF is one that another reader might not end there. */
+    if (base[field->value + field->value_size] == '\n')
+        return refuse(message, 400);
+    while (field->value_size > 0 && is_blank(base[field->value + field->value_size - 1]))
+        field->value_size--;
+    field->id =
+        (uint16_t)cz_head_field_id(cz_head_slice(&message->head, field->name, field->name_size));
     return 0;
 }
 
@@ -230,20 +242,6 @@ static bool lacks_version(const cz_head_t *head, const char *end)
     return head->target_size > 0 && behind < end && *behind != ' ';
 }
 
-/* A line that ends in a bare LF is one that another reader might not end there. */
-static bool has_bare_lf(const char *data, const char *end, const char *begin)
-{
-    while (data < end) {
-        const char *lf = memchr(data, '\n', (size_t)(end - data));
-        if (lf == NULL)
-            return false;
-        if (lf == begin || lf[-1] != '\r')
-            return true;
-        data = lf + 1;
-    }
-    return false;
-}
-
 /* Limits of an unfinished head; a finished one is measured when it ends. */
 static int head_overrun(const cz_message_t *message, size_t size)
 {
@@ -253,12 +251,12 @@ static int head_overrun(const cz_message_t *message, size_t size)
     return message->head.field_count == 0 && message->open == OPEN_NONE ? 414 : 431;
 }
 
-static cz_parse_result_t head_finish(cz_message_t *message, const char *fresh, const char *end)
+static cz_parse_result_t head_finish(cz_message_t *message, const char *end)
 {
     cz_head_t *head = &message->head;
     head->end = offset_of(message, end);
     message->body = head->end;
-    if (has_bare_lf(fresh, end, head->base))
+    if (head->end < 4 || memcmp(end - 4, "\r\n\r\n", 4) != 0)
         message->status = 400;
     else
         message->status = head_overrun(message, head->end);
@@ -276,12 +274,11 @@ static bool trailer_overrun(const cz_message_t *message, const char *end)
 }
 
 /* What can be held against a request that goes on, 0 for nothing. */
-static int unfinished_status(const cz_message_t *message, const char *fresh, const char *end,
-                             bool had_head)
+static int unfinished_status(const cz_message_t *message, const char *end, bool had_head)
 {
     const cz_head_t *head = &message->head;
     if (!had_head) {
-        if (has_bare_lf(fresh, end, head->base) || lacks_version(head, end))
+        if (lacks_version(head, end))
             return 400;
         return head_overrun(message, (size_t)(end - head->base));
     }
@@ -304,7 +301,7 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
     if (error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE) {
         *used = (size_t)(llhttp_get_error_pos(parser) - data);
         message->paused = true;
-        if (!had_head && head_finish(message, data, data + *used) == CZ_PARSE_REFUSED)
+        if (!had_head && head_finish(message, data + *used) == CZ_PARSE_REFUSED)
             return CZ_PARSE_REFUSED;
         if (trailer_overrun(message, data + *used)) {
             message->status = 431;
@@ -320,7 +317,7 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
             message->status = refusal_status(parser, error);
         return CZ_PARSE_REFUSED;
     }
-    message->status = unfinished_status(message, data, end, had_head);
+    message->status = unfinished_status(message, end, had_head);
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
 }
 

@@ -58,6 +58,7 @@ static int method_add(catzilla_router_t *router, const char *method)
     if (copy == NULL)
         return CATZILLA_ERR_NOMEM;
     memcpy(copy, method, size);
+    router->method_sizes[router->method_count] = size - 1;
     router->methods[router->method_count++] = copy;
     return 0;
 }

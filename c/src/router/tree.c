@@ -167,8 +167,8 @@ bool cz_tree_find(const catzilla_router_t *router, const cz_segment_t *segments,
 uint32_t cz_tree_method(const catzilla_router_t *router, catzilla_slice_t method)
 {
     for (uint32_t i = 0; i < router->method_count; i++)
-        if (strncmp(router->methods[i], method.data, method.size) == 0 &&
-            router->methods[i][method.size] == '\0')
+        if (router->method_sizes[i] == method.size &&
+            memcmp(router->methods[i], method.data, method.size) == 0)
             return i;
     return CZ_ROUTER_MAX_METHODS;
 }

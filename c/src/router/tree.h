@@ -50,6 +50,7 @@ struct catzilla_router {
     uint32_t route_count;
     uint32_t route_capacity;
     char *methods[CZ_ROUTER_MAX_METHODS]; /* ended by NUL */
+    size_t method_sizes[CZ_ROUTER_MAX_METHODS];
     uint32_t method_count;
     char trouble[512];
 };
