@@ -11,7 +11,7 @@
 use crate::backend::jemalloc;
 use crate::class::Class;
 use crate::depot::{self, Stack};
-use crate::magazine::{Magazine, Push};
+use crate::magazine::{Head, Magazine, Push};
 use crate::thread::{self, Record};
 use crate::{arena, budget, partition, sizes, stats};
 use core::ptr::NonNull;
@@ -154,7 +154,7 @@ pub unsafe fn overflow(class: Class, bin: u8, block: NonNull<u8>) -> bool {
 }
 
 /// Moves the oldest `wanted` blocks of a magazine on, to other threads if `share`, and to jemalloc.
-fn empty(class: Class, bin: u8, magazine: &Magazine, wanted: usize, share: bool) {
+fn empty(class: Class, bin: u8, magazine: Magazine<'_>, wanted: usize, share: bool) {
     let batch = magazine.drain(wanted);
     let blocks = batch.blocks();
     if blocks.is_empty() {
@@ -180,7 +180,7 @@ fn empty(class: Class, bin: u8, magazine: &Magazine, wanted: usize, share: bool)
     }
 }
 
-fn for_each_magazine(record: &Record, mut each: impl FnMut(Class, u8, &Magazine)) {
+fn for_each_magazine(record: &Record, mut each: impl FnMut(Class, u8, Magazine<'_>)) {
     for class in Class::ALL {
         for bin in sizes::bins() {
             each(class, bin, record.magazine(class, bin));
@@ -250,7 +250,7 @@ fn look_for_unused(record: &Record, now: u64) {
             .get(class.index())
             .and_then(|bins| bins.get(usize::from(bin)));
         let Some(seen) = seen else { return };
-        let state = |magazine: &Magazine| {
+        let state = |magazine: Magazine<'_>| {
             // The low half is enough to see a change.
             let [low @ .., _, _, _, _] = magazine.frees().to_le_bytes();
             (
@@ -314,9 +314,13 @@ pub fn reserve(class: Class, size: usize) -> bool {
 
 /// Bytes that all threads' magazines of `class` hold.
 pub fn held(class: Class) -> usize {
-    thread::all().fold(0, |sum: usize, record| {
-        sum.saturating_add(record.held(class))
+    heads(class).fold(0, |sum: usize, (size, head)| {
+        sum.saturating_add(head.count().saturating_mul(size))
     })
+}
+
+fn heads(class: Class) -> impl Iterator<Item = (usize, &'static Head)> {
+    thread::all().flat_map(move |record| record.heads(class))
 }
 
 /// Bytes that lie between threads.
@@ -329,13 +333,10 @@ pub fn between(class: Class) -> usize {
 
 /// Blocks of `class` that came back to magazines, and how many they hold now.
 pub fn pushed_and_held(class: Class) -> (u64, u64) {
-    thread::all().fold((0, 0), |sum: (u64, u64), record| {
-        sizes::bins().fold(sum, |(pushed, held), bin| {
-            let magazine = record.magazine(class, bin);
-            (
-                pushed.wrapping_add(magazine.frees()),
-                held.wrapping_add(magazine.count() as u64),
-            )
-        })
+    heads(class).fold((0, 0), |(pushed, held): (u64, u64), (_, head)| {
+        (
+            pushed.wrapping_add(head.frees()),
+            held.wrapping_add(head.count() as u64),
+        )
     })
 }

@@ -10,7 +10,7 @@ pub const BINS: usize = 32;
 /// The bin of region chunks.
 pub const CHUNK_BIN: u8 = 30;
 /// The most that a bin of any size holds.
-pub const CAPACITY: usize = 29;
+pub const CAPACITY: usize = 32;
 
 /// Bytes of a bin's blocks; 0 for a bin that is none.
 const SIZES: [u16; BINS] = [

@@ -10,7 +10,7 @@
 //! were, and nobody takes them over.
 
 use crate::class::Class;
-use crate::magazine::Magazine;
+use crate::magazine::{Head, Magazine, Slots};
 use crate::sizes;
 use crate::sync::Lock;
 use core::cell::Cell;
@@ -23,7 +23,8 @@ mod local;
 /// A thread's magazines.
 #[repr(C)]
 pub struct Record {
-    magazines: [[Magazine; sizes::BINS]; Class::COUNT],
+    heads: [[Head; sizes::BINS]; Class::COUNT],
+    slots: [[Slots; sizes::BINS]; Class::COUNT],
     /// Of the magazines' capacities; see [`crate::cache`].
     pub(crate) generation: Cell<u32>,
     /// Slow paths taken, by which the thread remembers to look for what is unused.
@@ -64,7 +65,8 @@ impl Record {
     #[allow(clippy::large_stack_arrays)] // Only ever evaluated by the compiler, for the two statics.
     const fn new() -> Self {
         Self {
-            magazines: [const { [const { Magazine::new() }; sizes::BINS] }; Class::COUNT],
+            heads: [const { [const { Head::new() }; sizes::BINS] }; Class::COUNT],
+            slots: [const { [const { Slots::new() }; sizes::BINS] }; Class::COUNT],
             generation: Cell::new(0),
             ticks: Cell::new(0),
             looked: Cell::new(0),
@@ -74,24 +76,24 @@ impl Record {
         }
     }
 
-    /// The magazine of a class and a bin.
+    /// The magazine of a class and a bin; only the record's thread asks for it.
     #[inline]
-    pub fn magazine(&self, class: Class, bin: u8) -> &Magazine {
+    pub fn magazine(&self, class: Class, bin: u8) -> Magazine<'_> {
         let bin = usize::from(bin) & sizes::BINS.wrapping_sub(1);
-        // SAFETY: a class's number is below COUNT, and `bin` was masked.
+        // SAFETY: a class's number is below COUNT, and `bin` was masked. The two belong together, and this
+        // thread is their owner; the records of zeros, which many threads ask for, are never changed.
         unsafe {
-            self.magazines
-                .get_unchecked(class.index())
-                .get_unchecked(bin)
+            Magazine::new(
+                self.heads.get_unchecked(class.index()).get_unchecked(bin),
+                self.slots.get_unchecked(class.index()).get_unchecked(bin),
+            )
         }
     }
 
-    /// Bytes that its magazines of `class` hold; any thread may ask.
-    pub fn held(&self, class: Class) -> usize {
-        sizes::bins().fold(0, |sum: usize, bin| {
-            let count = self.magazine(class, bin).count();
-            sum.saturating_add(count.saturating_mul(sizes::size_of_bin(bin)))
-        })
+    /// What is known of the magazines of `class`, with the bytes of a block of each; any thread may ask.
+    pub fn heads(&self, class: Class) -> impl Iterator<Item = (usize, &Head)> {
+        let heads = self.heads.get(class.index()).into_iter().flatten();
+        (0_u8..).map(sizes::size_of_bin).zip(heads)
     }
 }
 
