@@ -29,7 +29,7 @@ typedef struct cz_message {
     uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
     cz_head_t head;
     const cz_limits_t *limits;
-    cz_field_t *field; /* the one being read */
+    cz_field_t *field;       /* the one being read */
     uint64_t max_body_bytes; /* from the limits; may be set anew when the head is complete */
     uint64_t body_total;     /* received so far, those taken away included */
     size_t body;             /* offset from head.base of the body's first byte */

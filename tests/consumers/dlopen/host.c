@@ -1,5 +1,4 @@
-/* A host that loads and unloads the library again and again, and uses it from joined threads only.
- */
+/* A host that loads and unloads the library again and again, and uses it on joined threads. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
