@@ -13,6 +13,11 @@ static void idle(void)
     catzilla_memory_thread_idle();
 }
 
+static size_t usable(void *block)
+{
+    return catzilla_memory_usable_size(block);
+}
+
 static bool misplaced(int of, void *block)
 {
     return catzilla_memory_class_of(block) != of;
@@ -59,7 +64,7 @@ const bench_peer_t bench_peer = {
                 catzilla_static_free, catzilla_task_free},
     .untyped_alloc = catzilla_malloc,
     .untyped_release = catzilla_free,
-    .usable = catzilla_memory_usable_size,
+    .usable = usable,
     .idle = idle,
     .trim = trim,
     .misplaced = misplaced,
