@@ -1,11 +1,12 @@
 #include "flags.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 const char flags_help[] =
-    "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--log FILE]\n"
+    "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--workers N] [--log FILE]\n"
     "       catzilla --version\n"
     "       catzilla --help\n"
     "\n"
@@ -13,76 +14,97 @@ const char flags_help[] =
     "             SIGINT or SIGTERM\n"
     "--host       the numeric address to listen on; 127.0.0.1 unless given\n"
     "--port       the port; 8080 unless given, 0 for one that the system chooses\n"
+    "--workers    threads that serve; 1 unless given\n"
     "--log        appends a line for each request to FILE; - means stderr\n"
     "\n"
     "Exit status: 0 after a stop by signal, 2 when it could not start.\n";
 
-/* Reads a port into `out`; false for anything but 0 to 65535 in digits. */
-static bool port_read(const char *text, uint16_t *out)
+/* The flags of serve. One with `what` is a number from `least` to `most`, else it is a text. */
+static const struct flag {
+    const char *name;
+    size_t field; /* of flags_t: unsigned or const char * */
+    const char *what;
+    unsigned least;
+    unsigned most;
+} known[] = {
+    {"--host", offsetof(flags_t, host), NULL, 0, 0},
+    {"--log", offsetof(flags_t, log), NULL, 0, 0},
+    {"--port", offsetof(flags_t, port), "port", 0, 65535},
+    {"--workers", offsetof(flags_t, workers), "number", 1, 256},
+};
+
+/* Reads `least` to `most` in digits, no more of them than `most` has. */
+static bool number_read(const char *text, unsigned least, unsigned most, unsigned *out)
 {
     unsigned value = 0;
-    size_t size = strlen(text);
-    if (size == 0 || size > 5 || strspn(text, "0123456789") != size)
-        return false;
-    for (; *text != '\0'; text++)
-        value = value * 10 + (unsigned)(*text - '0');
-    if (value > UINT16_MAX)
-        return false;
-    *out = (uint16_t)value;
-    return true;
+    unsigned room = most;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || room == 0)
+            return false;
+        value = value * 10 + (unsigned)(*at - '0');
+        room /= 10;
+    }
+    *out = value;
+    return value >= least && value <= most;
+}
+
+/* The flag that `word` is, alone or followed by an equals sign. */
+static const struct flag *flag_find(const char *word)
+{
+    size_t size = strcspn(word, "=");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i].name) == size && memcmp(known[i].name, word, size) == 0)
+            return &known[i];
+    return NULL;
 }
 
 /*
- * Where argv[*at] is the flag `name`, finds its value: behind an equals sign, or in the next
- * argument, to which `*at` then moves. `*value` is NULL where there is none.
+ * Reads the flag argv[*at] with its value, which is behind an equals sign or in the next
+ * argument, to which `*at` then moves.
  */
-static bool is_flag(const char *name, int argc, char **argv, int *at, const char **value)
+static int flag_read(int argc, char **argv, int *at, flags_t *out, char *trouble)
 {
-    size_t size = strlen(name);
-    const char *given = argv[*at];
-    if (strncmp(given, name, size) != 0 || (given[size] != '\0' && given[size] != '='))
-        return false;
-    *value = NULL;
-    if (given[size] == '=')
-        *value = given + size + 1;
+    const char *word = argv[*at];
+    const struct flag *flag = flag_find(word);
+    if (flag == NULL) {
+        snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: no such flag; catzilla --help lists them", word);
+        return -1;
+    }
+    const char *value = strchr(word, '=');
+    if (value != NULL)
+        value++;
     else if (*at + 1 < argc)
-        *value = argv[++*at];
-    return true;
+        value = argv[++*at];
+    if (value == NULL || *value == '\0') {
+        snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: needs a value", word);
+        return -1;
+    }
+    void *field = (char *)out + flag->field;
+    if (flag->what == NULL) {
+        *(const char **)field = value;
+    } else if (!number_read(value, flag->least, flag->most, field)) {
+        snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s %s: not a %s; give %u to %u", flag->name, value,
+                 flag->what, flag->least, flag->most);
+        return -1;
+    }
+    return 0;
 }
 
 static int read_serve(int argc, char **argv, flags_t *out, char trouble[FLAGS_TROUBLE_SIZE])
 {
     bool only_names = false; /* past "--" */
     for (int at = 2; at < argc; at++) {
-        const char *value;
-        const char *name = argv[at];
-        if (!only_names && strcmp(name, "--") == 0) {
+        const char *word = argv[at];
+        if (!only_names && strcmp(word, "--") == 0) {
             only_names = true;
-            continue;
-        }
-        if (only_names || name[0] != '-') {
-            if (out->directory != NULL) {
-                snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: one directory is enough", name);
+        } else if (!only_names && word[0] == '-') {
+            if (flag_read(argc, argv, &at, out, trouble) != 0)
                 return -1;
-            }
-            out->directory = name;
-            continue;
-        }
-        if (is_flag("--host", argc, argv, &at, &value))
-            out->host = value;
-        else if (is_flag("--log", argc, argv, &at, &value))
-            out->log = value;
-        else if (!is_flag("--port", argc, argv, &at, &value)) {
-            snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: no such flag; catzilla --help lists them",
-                     name);
+        } else if (out->directory != NULL) {
+            snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: one directory is enough", word);
             return -1;
-        } else if (value != NULL && !port_read(value, &out->port)) {
-            snprintf(trouble, FLAGS_TROUBLE_SIZE, "--port %s: not a port; give 0 to 65535", value);
-            return -1;
-        }
-        if (value == NULL || *value == '\0') {
-            snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s: needs a value", name);
-            return -1;
+        } else {
+            out->directory = word;
         }
     }
     if (out->directory == NULL)
@@ -92,7 +114,7 @@ static int read_serve(int argc, char **argv, flags_t *out, char trouble[FLAGS_TR
 
 int flags_read(int argc, char **argv, flags_t *out, char trouble[FLAGS_TROUBLE_SIZE])
 {
-    *out = (flags_t){.command = COMMAND_SERVE, .host = "127.0.0.1", .port = 8080};
+    *out = (flags_t){.command = COMMAND_SERVE, .host = "127.0.0.1", .port = 8080, .workers = 1};
     if (argc < 2) {
         snprintf(trouble, FLAGS_TROUBLE_SIZE, "no command; try catzilla serve or catzilla --help");
         return -1;

@@ -1,7 +1,6 @@
 /* The program's command line. Layer: app. */
 #ifndef CZ_APP_FLAGS_H
 #define CZ_APP_FLAGS_H
-#include <stdint.h>
 
 typedef enum command { COMMAND_SERVE, COMMAND_HELP, COMMAND_VERSION } command_t;
 
@@ -9,7 +8,8 @@ typedef struct flags {
     command_t command;
     const char *directory; /* to serve */
     const char *host;
-    uint16_t port;
+    unsigned port;
+    unsigned workers;
     const char *log; /* a file's name, "-" for stderr, or NULL */
 } flags_t;
 

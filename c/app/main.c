@@ -48,8 +48,7 @@ static void complain_of_address(const flags_t *flags, int code)
     else if (code == CATZILLA_ERR_ACCESS)
         cure = "; choose a --port of 1024 or more";
     char line[256];
-    snprintf(line, sizeof line, form, flags->host, (unsigned)flags->port, catzilla_strerror(code),
-             cure);
+    snprintf(line, sizeof line, form, flags->host, flags->port, catzilla_strerror(code), cure);
     complain("%s", line);
 }
 
@@ -112,7 +111,8 @@ static int serve(const flags_t *flags)
         goto close_log;
     }
     options.host = flags->host;
-    options.port = flags->port;
+    options.port = (uint16_t)flags->port;
+    options.workers = flags->workers;
     options.log = message_write;
     if (log.fd >= 0) {
         options.access = access_log_write;

@@ -4,10 +4,11 @@ import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from harness import PROGRAM, SOURCE, Process
+from harness import PROGRAM, SOURCE, Process, wait_until
 
 
 def run(*words, cwd=None):
@@ -41,7 +42,7 @@ def test_version_names_everything_built_in():
 def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
-    for flag in ("serve", "--host", "--port", "--log", "--version", "--help"):
+    for flag in ("serve", "--host", "--port", "--workers", "--log", "--version", "--help"):
         assert flag in output
 
 
@@ -58,6 +59,8 @@ def test_help_names_every_flag(words):
     (["serve", "--port", "-1"], "--port -1: not a port; give 0 to 65535"),
     (["serve", "--port=http"], "--port http: not a port; give 0 to 65535"),
     (["serve", "--port", "000080"], "--port 000080: not a port; give 0 to 65535"),
+    (["serve", "--workers", "0"], "--workers 0: not a number; give 1 to 256"),
+    (["serve", "--workers=257"], "--workers 257: not a number; give 1 to 256"),
     (["serve", ".", ".."], "..: one directory is enough"),
 ])
 def test_a_bad_flag_is_one_line_and_status_2(words, complaint):
@@ -110,6 +113,17 @@ def test_it_prints_its_url_and_its_arenas(serve, tmp_path):
     ids = set(names.values())
     assert ids == {"0"} if "jemalloc none" in version else len(ids) == 5
     assert server.get("/").status == 200
+
+
+def test_it_serves_with_several_workers(serve, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    server = serve(tmp_path, "--workers", "3")
+    tasks = Path(f"/proc/{server.pid}/task")
+    wait_until(lambda: len(list(tasks.iterdir())) >= 3, "three threads")
+    for _ in range(50):
+        assert server.get("/a.txt").body == b"12345"
+    assert "address already in use" in refused("serve", tmp_path, "--port", server.port,
+                                               "--workers", "3")
 
 
 def test_it_serves_the_current_directory_unless_told(serve, tmp_path):

@@ -23,7 +23,7 @@ typedef enum catzilla_log_level {
     CATZILLA_LOG_DEBUG = 3
 } catzilla_log_level_t;
 
-/* Takes one line without its end; called in the thread of the server's loop. */
+/* Takes one line without its end; called in the thread of the loop that it is about. */
 typedef void (*catzilla_server_log_fn)(int level, const char *message, void *user_data);
 
 /* One finished reply, for an access log. Fields are only ever added at the end. */
@@ -37,12 +37,13 @@ typedef struct catzilla_access {
     uint64_t duration_ns; /* from the request's first byte to the reply's completion */
 } catzilla_access_t;
 
-/* Called once for each reply, in the thread of the server's loop; slices end with the call. */
+/* Called once for each reply, in the thread of the loop that gave it; slices end with the call. */
 typedef void (*catzilla_access_fn)(const catzilla_access_t *access, void *user_data);
 
 /*
  * Start from the initialiser. Fields are only ever added at the end. A limit of 0 takes the
- * default, a timeout of 0 means none.
+ * default, a timeout of 0 means none. With several workers the handlers and callbacks of a server
+ * are called from as many threads at once, and limits are those of all workers together.
  */
 typedef struct catzilla_server_options {
     size_t size;                /* as the caller compiled it; absent fields take defaults */
@@ -62,12 +63,13 @@ typedef struct catzilla_server_options {
     void *log_data;             /* handed to `log` */
     catzilla_access_fn access;  /* NULL: no access log */
     void *access_data;          /* handed to `access` */
+    uint32_t workers;           /* loops, each in a thread; at most 256 */
 } catzilla_server_options_t;
 
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
-            10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL                                     \
+            10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1                                  \
     }
 
 /**
@@ -146,18 +148,34 @@ CATZILLA_API int catzilla_server_listen(catzilla_server_t *server);
 CATZILLA_API int catzilla_server_port(const catzilla_server_t *server, uint16_t *out);
 
 /**
- * Serves in the caller's thread until catzilla_server_stop(); listens first if need be. When it
- * returns every connection is closed and the port is free. A server runs once.
+ * Serves in the caller's thread, and its further workers in threads of their own, until
+ * catzilla_server_stop(); listens first if need be. When it returns every connection is closed
+ * and the port is free. A server runs once.
  * Threads: one.
- * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run.
+ * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run;
+ *          CATZILLA_ERR_SYSTEM where a thread cannot be made.
  */
 CATZILLA_API int catzilla_server_run(catzilla_server_t *server);
 
 /**
- * Makes catzilla_server_run() return soon, also a call yet to come. Idempotent. Open connections
- * are closed, replies under way are cut off.
- * Threads: any; async-signal-safe.
- * Errors:  none known; 0.
+ * Serves as catzilla_server_run() does, but every worker in a thread of its own, and returns at
+ * once. catzilla_server_join() waits for the end; destroy stops and joins where nobody has.
+ * Threads: one; the threads it makes block every signal.
+ * Errors:  those of catzilla_server_run().
+ */
+CATZILLA_API int catzilla_server_start(catzilla_server_t *server);
+
+/**
+ * Waits until a server that was started has stopped, its connections closed and its port free.
+ * Threads: one, and none of the server's own.
+ * Errors:  CATZILLA_ERR_STATE where it was not started, or was joined already.
+ */
+CATZILLA_API int catzilla_server_join(catzilla_server_t *server);
+
+/**
+ * Makes catzilla_server_run() or _join() return soon, also a call yet to come. Idempotent. Open
+ * connections are closed, replies under way are cut off. Threads: any; async-signal-safe. Errors:
+ * none known; 0.
  */
 CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
 
@@ -165,16 +183,15 @@ CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
  * Releases the server. NULL is a no-op.
  * Memory:  everything the server holds; never calls catzilla_memory_cleanup(), since other
  *          servers may live in the process.
- * Threads: one, after catzilla_server_run() has returned or when it never ran, and after every
- *          catzilla_server_stop() has.
+ * Threads: one, and none of the server's own; after catzilla_server_run() has returned or when it
+ *          never ran, and after every catzilla_server_stop() has.
  */
 CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
 
 /**
- * Calls `callback` in the server's loop when the process gets signal `signum`. NULL as callback
- * stops the server. The handler of the signal is process-wide: of several servers that watch the
- * same signal each gets its call.
- * Memory:  borrows `user_data` until destroy.
+ * Calls `callback` in the loop of the server's first worker when the process gets signal `signum`.
+ * NULL as callback stops the server. The handler of the signal is process-wide: of several servers
+ * that watch the same signal each gets its call. Memory:  borrows `user_data` until destroy.
  * Threads: one at a time, before the server runs or from its callbacks.
  * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_STATE once the
  *          server stops, CATZILLA_ERR_NOMEM, CATZILLA_ERR_SYSTEM.

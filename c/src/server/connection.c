@@ -353,24 +353,20 @@ static bool request_begin(cz_connection_t *connection, char *base)
     return true;
 }
 
-void cz_connection_accept(cz_worker_t *worker)
+bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
 {
     cz_connection_t *connection = NULL;
     size_t size;
     uv_os_fd_t fd;
     connection = cz_pool_take(&worker->connections, sizeof *connection, &size);
-    if (connection == NULL) {
-        /* Left waiting, it would stop the listener for good; the next close tries again. */
-        worker->accept_waits = true;
-        return;
-    }
+    if (connection == NULL)
+        return false;
     memset(connection, 0, sizeof *connection);
     connection->block_size = size;
     connection->worker = worker;
     if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
         cz_pool_give(&worker->connections, connection, connection->block_size);
-        worker->accept_waits = true;
-        return;
+        return false;
     }
     connection->tcp.data = connection;
     connection->next = worker->open;
@@ -378,14 +374,15 @@ void cz_connection_accept(cz_worker_t *worker)
         worker->open->previous = connection;
     worker->open = connection;
     worker->open_count++;
-    if (uv_accept((uv_stream_t *)&worker->listener, (uv_stream_t *)&connection->tcp) != 0 ||
+    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) != 0 ||
         uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
         cz_connection_close(connection);
-        return;
+        return true;
     }
     connection->fd = fd;
     cz_connection_wait(connection, CZ_WAIT_REQUEST);
     read_start(connection);
+    return true;
 }
 
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)

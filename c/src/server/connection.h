@@ -92,8 +92,8 @@ void cz_connection_early_lost(cz_connection_t *connection);
 /* Gives the struct back, when nothing refers to it any more. */
 void cz_connection_release(cz_connection_t *connection);
 
-/* Takes a waiting connection off the listener. */
-void cz_connection_accept(cz_worker_t *worker);
+/* Takes a waiting connection off the listener; false: no memory, it waits there as before. */
+bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener);
 
 /* Sends what waits, from the check or when a write has ended. */
 void cz_connection_flush(cz_connection_t *connection);

@@ -1,15 +1,16 @@
-/* One loop: its listener, its tick, and the check that sends what an iteration has gathered. */
+/*
+ * One loop: its tick, the check that sends what an iteration has gathered, and the handle by which
+ * other threads wake it. A worker shares nothing that changes but its mailbox and the gate.
+ */
 #include "server/connection.h"
+#include "server/instance.h"
 
 #include "http/date.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #define CACHED_BYTES (4u << 20) /* what a pool keeps at most while it is busy */
@@ -99,62 +100,49 @@ static void on_tick(uv_timer_t *tick)
         }
     }
     worker->active = false;
+    cz_listener_retry(worker);
 }
 
-static void accept_one(cz_worker_t *worker)
+void cz_worker_tick_start(cz_worker_t *worker)
 {
-    if (worker->open_count >= worker->options->max_connections) {
-        worker->accept_waits = true;
-        return;
-    }
-    cz_connection_accept(worker);
-    if (!uv_is_active((uv_handle_t *)&worker->tick)) {
-        uint64_t interval = tick_interval(worker);
+    uint64_t interval = tick_interval(worker);
+    if (!uv_is_active((uv_handle_t *)&worker->tick))
         uv_timer_start(&worker->tick, on_tick, interval, interval);
-    }
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void on_wake(uv_async_t *wake)
 {
-    cz_worker_t *worker = stream->data;
-    if (status < 0)
-        cz_log(worker->options, CATZILLA_LOG_WARNING, "accept failed reason=\"%s\"",
-               uv_strerror(status));
-    else
-        accept_one(worker);
+    cz_worker_t *worker = wake->data;
+    cz_server_look(worker);
+    if (!worker->stopping)
+        cz_listener_retry(worker);
+}
+
+void cz_worker_wake(cz_worker_t *worker)
+{
+    uv_async_send(&worker->wake);
 }
 
 void cz_worker_connection_closed(cz_worker_t *worker)
 {
     worker->open_count--;
-    if (worker->accept_waits && !worker->stopping) {
-        worker->accept_waits = false;
-        accept_one(worker);
-    }
+    if (cz_gate_leave(&worker->server->gate))
+        cz_server_wake(worker->server);
 }
 
-static int listen_code(int code)
+void cz_worker_handle_closed(cz_worker_t *worker)
 {
-    switch (code) {
-    case UV_EADDRINUSE:
-        return CATZILLA_ERR_ADDRESS_IN_USE;
-    case UV_EADDRNOTAVAIL:
-    case UV_EINVAL:
-    case UV_EAFNOSUPPORT:
-        return CATZILLA_ERR_ADDRESS;
-    case UV_EACCES:
-    case UV_EPERM:
-        return CATZILLA_ERR_ACCESS;
-    case UV_ENOMEM:
-        return CATZILLA_ERR_NOMEM;
-    default:
-        return CATZILLA_ERR_SYSTEM;
-    }
+    worker->handles--;
 }
 
-int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    worker->loop = loop;
+    cz_worker_handle_closed(handle->data);
+}
+
+int cz_worker_open(cz_worker_t *worker)
+{
+    worker->loop = &worker->own_loop;
     worker->flush_end = &worker->to_flush;
     cz_pool_init(&worker->requests, catzilla_request_alloc, catzilla_request_free, CACHED_BYTES);
     cz_pool_init(&worker->responses, catzilla_response_alloc, catzilla_response_free, CACHED_BYTES);
@@ -165,60 +153,33 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     worker->deadlines.timeout_ms[CZ_WAIT_BODY] = worker->options->body_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_WRITE] = worker->options->write_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = LINGER_MS;
-    int rc = cz_posts_open(&worker->posts, loop, cz_connection_completed);
-    if (rc != 0)
-        return rc;
-    if (uv_check_init(loop, &worker->check) != 0 || uv_timer_init(loop, &worker->tick) != 0) {
-        cz_posts_stop(&worker->posts);
+    if (uv_loop_init(worker->loop) != 0)
         return CATZILLA_ERR_SYSTEM;
-    }
-    worker->check.data = worker->tick.data = worker;
-    return 0;
-}
-
-static void on_listen_failed(uv_handle_t *handle)
-{
-    *(bool *)handle->data = true;
-}
-
-/* Runs the loop until a listener that failed is gone, so that it may be made anew. */
-static int listen_failed(cz_worker_t *worker, int code)
-{
-    bool closed = false;
-    worker->listener.data = &closed;
-    uv_close((uv_handle_t *)&worker->listener, on_listen_failed);
-    while (!closed)
-        uv_run(worker->loop, UV_RUN_NOWAIT);
-    return listen_code(code);
-}
-
-int cz_worker_listen(cz_worker_t *worker, const char *host, uint16_t port, int backlog)
-{
-    struct sockaddr_storage address;
-    memset(&address, 0, sizeof address);
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&address) != 0 &&
-        uv_ip6_addr(host, port, (struct sockaddr_in6 *)&address) != 0)
-        return CATZILLA_ERR_ADDRESS;
-    if (uv_tcp_init(worker->loop, &worker->listener) != 0)
-        return CATZILLA_ERR_SYSTEM;
-    worker->listener.data = worker;
-    int rc = uv_tcp_bind(&worker->listener, (const struct sockaddr *)&address, 0);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&worker->listener, backlog, on_connection);
+    int rc = cz_posts_open(&worker->posts, worker->loop, cz_connection_completed);
     if (rc != 0)
-        return listen_failed(worker, rc);
-    uv_os_fd_t fd;
-    int on = 1;
-    /* Accepted sockets inherit it; where that fails replies are merely later. */
-    if (uv_fileno((uv_handle_t *)&worker->listener, &fd) == 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    worker->listening = true;
+        goto fail_loop;
+    rc = uv_async_init(worker->loop, &worker->wake, on_wake) == 0 ? 0 : CATZILLA_ERR_SYSTEM;
+    if (rc != 0)
+        goto fail_posts;
+    /* These two cannot fail. */
+    uv_check_init(worker->loop, &worker->check);
+    uv_timer_init(worker->loop, &worker->tick);
+    worker->wake.data = worker->check.data = worker->tick.data = worker;
+    worker->handles = 3;
     return 0;
+fail_posts:
+    cz_posts_stop(&worker->posts);
+    uv_run(worker->loop, UV_RUN_DEFAULT);
+    cz_posts_close(&worker->posts);
+fail_loop:
+    uv_loop_close(worker->loop);
+    return rc;
 }
 
 int cz_worker_start(cz_worker_t *worker)
 {
-    worker->read_buffer = catzilla_request_alloc(CZ_READ_BUFFER_SIZE);
+    if (worker->read_buffer == NULL)
+        worker->read_buffer = catzilla_request_alloc(CZ_READ_BUFFER_SIZE);
     if (worker->read_buffer == NULL)
         return CATZILLA_ERR_NOMEM;
     return uv_check_start(&worker->check, on_check) == 0 ? 0 : CATZILLA_ERR_SYSTEM;
@@ -230,21 +191,54 @@ void cz_worker_stop(cz_worker_t *worker)
         return;
     worker->stopping = true;
     cz_posts_stop(&worker->posts);
-    if (worker->listening)
-        uv_close((uv_handle_t *)&worker->listener, NULL);
-    worker->listening = false;
-    uv_close((uv_handle_t *)&worker->check, NULL);
-    uv_close((uv_handle_t *)&worker->tick, NULL);
+    cz_listener_close_all(worker);
+    uv_close((uv_handle_t *)&worker->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&worker->check, on_handle_closed);
+    uv_close((uv_handle_t *)&worker->tick, on_handle_closed);
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
         cz_connection_close(at);
 }
 
 void cz_worker_close(cz_worker_t *worker)
 {
+    uv_run(worker->loop, UV_RUN_DEFAULT);
     catzilla_request_free(worker->read_buffer);
     worker->read_buffer = NULL;
     cz_posts_close(&worker->posts);
     cz_pool_trim(&worker->requests);
     cz_pool_trim(&worker->responses);
     cz_pool_trim(&worker->connections);
+}
+
+/*
+ * libuv writes without MSG_NOSIGNAL, so a peer that goes away would end a host that does not
+ * ignore SIGPIPE. Only this thread blocks it, and one that came meanwhile is taken off again.
+ */
+static bool pipe_signal_block(sigset_t *before)
+{
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    return pthread_sigmask(SIG_BLOCK, &pipe, before) == 0 && sigismember(before, SIGPIPE) == 0;
+}
+
+static void pipe_signal_restore(const sigset_t *before)
+{
+    const struct timespec now = {0, 0};
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigtimedwait(&pipe, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+void cz_worker_run(cz_worker_t *worker)
+{
+    sigset_t before;
+    bool blocked = pipe_signal_block(&before);
+    cz_server_look(worker); /* a stop may have been asked for before the loop could be told */
+    uv_run(worker->loop, UV_RUN_DEFAULT);
+    cz_worker_close(worker);
+    if (blocked)
+        pipe_signal_restore(&before);
 }

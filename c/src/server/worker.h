@@ -5,10 +5,12 @@
 #include "http/pool.h"
 #include "http/response.h"
 #include "server/deadline.h"
+#include "server/listener.h"
 #include "server/posts.h"
 
 #include <catzilla/router.h>
 #include <catzilla/server.h>
+#include <pthread.h>
 #include <uv.h>
 
 #define CZ_READ_BUFFER_SIZE 65536u
@@ -24,12 +26,17 @@ typedef struct cz_route_target {
 } cz_route_target_t;
 
 typedef struct cz_worker {
+    uv_loop_t own_loop;
     uv_loop_t *loop;
+    uv_async_t wake;
+    pthread_t thread; /* of a worker that runs in a thread of ours */
+    uint32_t index;
+    uint32_t handles; /* of the loop that are the worker's, connections aside */
     catzilla_server_t *server;
     const catzilla_server_options_t *options;
     const catzilla_router_t *router;
     cz_limits_t limits;
-    uv_tcp_t listener;
+    cz_listener_t *listeners;
     uv_check_t check;
     uv_timer_t tick;
     cz_posts_t posts;
@@ -43,29 +50,40 @@ typedef struct cz_worker {
     struct cz_connection **flush_end; /* where the next one goes */
     uint32_t open_count;
     bool streaming_routes; /* there are some */
-    bool listening;
-    bool accept_waits; /* a connection is ready, but as many as may be are open */
     bool stopping;
     bool date_fresh; /* cleared once an iteration of the loop */
     bool active;     /* a request was served since the last tick */
     int64_t date_second;
     char date_line[CZ_DATE_LINE_SIZE];
+    char apart[128]; /* so that two workers share no cache line */
 } cz_worker_t;
 
-/* Binds the listener; codes of catzilla_server_listen(). */
-int cz_worker_listen(cz_worker_t *worker, const char *host, uint16_t port, int backlog);
+/*
+ * Makes the worker ready on a loop of its own; index, server, options, router and limits are
+ * filled by the instance. On failure the loop is gone again.
+ */
+int cz_worker_open(cz_worker_t *worker);
 
-/* Makes the worker ready on `loop`; the rest of the struct is filled by the instance. */
-int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop);
-
-/* Starts to accept. */
+/* What serving needs; the first connection comes when the loop runs. */
 int cz_worker_start(cz_worker_t *worker);
 
-/* Closes the listener and every connection; the loop then runs out of handles. */
+/* Runs the loop until the worker has stopped and is closed; in the thread that is to serve. */
+void cz_worker_run(cz_worker_t *worker);
+
+/* Makes the loop look at what has been asked for; any thread, async-signal-safe. */
+void cz_worker_wake(cz_worker_t *worker);
+
+/* Closes listeners and connections; the loop then runs out of handles. */
 void cz_worker_stop(cz_worker_t *worker);
 
-/* Releases what is left, after the loop has run out. */
+/* Runs out a loop that has stopped, and releases what is left. */
 void cz_worker_close(cz_worker_t *worker);
+
+/* Called when a handle counted in `handles` has closed. */
+void cz_worker_handle_closed(cz_worker_t *worker);
+
+/* Sees to it that the tick runs. */
+void cz_worker_tick_start(cz_worker_t *worker);
 
 /* The Date line of this second. */
 const char *cz_worker_date(cz_worker_t *worker);

@@ -1,0 +1,53 @@
+/* A server's inside, for the files that make its life. Layer: server. */
+#ifndef CZ_SERVER_INSTANCE_H
+#define CZ_SERVER_INSTANCE_H
+#include "server/gate.h"
+#include "server/worker.h"
+
+#define CZ_HOST_SIZE   64
+#define CZ_WORKERS_MAX 256u
+
+typedef struct cz_signal_watch {
+    uv_signal_t handle;
+    struct cz_signal_watch *next;
+    catzilla_server_t *server;
+    void (*callback)(catzilla_server_t *server, int signum, void *user_data);
+    void *user_data;
+} cz_signal_watch_t;
+
+typedef enum cz_server_state {
+    CZ_SERVER_IDLE,
+    CZ_SERVER_RUNNING,
+    CZ_SERVER_ENDED
+} cz_server_state_t;
+
+struct catzilla_server {
+    catzilla_server_options_t options;
+    char host[CZ_HOST_SIZE];
+    catzilla_router_t *router;
+    cz_route_target_t *targets;
+    cz_signal_watch_t *signals; /* in the loop of the first worker */
+    cz_gate_t gate;
+    _Atomic(uint16_t) port; /* 0 until it listens */
+    atomic_bool stop_asked;
+    bool listening;
+    bool threaded; /* started by catzilla_server_start(), not joined yet */
+    cz_server_state_t state;
+    uint32_t worker_count;
+    cz_worker_t workers[];
+};
+
+/* Copies what the caller's struct has over the defaults in `out`, and checks it. */
+int cz_options_read(const catzilla_server_options_t *given, catzilla_server_options_t *out);
+
+/* Does in the worker's loop what has been asked of the server. */
+void cz_server_look(cz_worker_t *worker);
+
+/* Makes all workers look; any thread, async-signal-safe. */
+void cz_server_wake(catzilla_server_t *server);
+
+/* Closes the watches of signals, in the loop of the first worker; and releases them after that. */
+void cz_signals_stop(catzilla_server_t *server);
+void cz_signals_free(catzilla_server_t *server);
+
+#endif

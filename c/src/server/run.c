@@ -1,0 +1,100 @@
+/*
+ * The threads in which workers serve. Threads of ours block every signal, so that the host's
+ * handlers run in the host's own threads; libuv's signals come through a pipe all the same.
+ */
+#include "server/instance.h"
+
+#include <signal.h>
+
+/* Listens if need be, and readies every worker. */
+static int begin(catzilla_server_t *server)
+{
+    int rc = 0;
+    if (server->state != CZ_SERVER_IDLE)
+        return CATZILLA_ERR_STATE;
+    if (!server->listening)
+        rc = catzilla_server_listen(server);
+    for (uint32_t i = 0; i < server->worker_count && rc == 0; i++)
+        rc = cz_worker_start(&server->workers[i]);
+    if (rc == 0)
+        server->state = CZ_SERVER_RUNNING;
+    return rc;
+}
+
+static void *serve(void *data)
+{
+    cz_worker_run(data);
+    return NULL;
+}
+
+static void join(catzilla_server_t *server, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        pthread_join(server->workers[i].thread, NULL);
+}
+
+/* Closes the workers from `from` on, which have no thread. */
+static void close_from(catzilla_server_t *server, uint32_t from)
+{
+    for (uint32_t i = from; i < server->worker_count; i++) {
+        cz_server_look(&server->workers[i]);
+        cz_worker_close(&server->workers[i]);
+    }
+}
+
+/* Starts the workers from `first` on in threads; on failure none is left and all are closed. */
+static int threads_start(catzilla_server_t *server, uint32_t first)
+{
+    sigset_t all, before;
+    uint32_t at;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (at = first; at < server->worker_count; at++) {
+        cz_worker_t *worker = &server->workers[at];
+        if (pthread_create(&worker->thread, NULL, serve, worker) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (at == server->worker_count)
+        return 0;
+    catzilla_server_stop(server);
+    join(server, first, at);
+    close_from(server, at);
+    if (first > 0)
+        cz_worker_run(&server->workers[0]);
+    server->state = CZ_SERVER_ENDED;
+    return CATZILLA_ERR_SYSTEM;
+}
+
+int catzilla_server_run(catzilla_server_t *server)
+{
+    int rc = begin(server);
+    if (rc == 0)
+        rc = threads_start(server, 1);
+    if (rc != 0)
+        return rc;
+    cz_worker_run(&server->workers[0]);
+    join(server, 1, server->worker_count);
+    server->state = CZ_SERVER_ENDED;
+    return 0;
+}
+
+int catzilla_server_start(catzilla_server_t *server)
+{
+    int rc = begin(server);
+    if (rc == 0)
+        rc = threads_start(server, 0);
+    if (rc == 0)
+        server->threaded = true;
+    return rc;
+}
+
+int catzilla_server_join(catzilla_server_t *server)
+{
+    if (!server->threaded)
+        return CATZILLA_ERR_STATE;
+    join(server, 0, server->worker_count);
+    server->threaded = false;
+    server->state = CZ_SERVER_ENDED;
+    return 0;
+}
