@@ -99,6 +99,43 @@ CATZILLA_API int catzilla_request_header_at(const catzilla_request_t *request, s
 CATZILLA_API catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request);
 
 /**
+ * The value of the query's parameter `name`, decoded; the first one where it is repeated, absent
+ * where there is none. `_count` and `_at` reach all of them in their order.
+ * Memory:  borrowed until the reply is complete; the index, and what has escapes, is in the
+ *          request's memory.
+ * Threads: the request's loop.
+ * Errors:  where more than 1,024 are given, or memory is exhausted, no value is found and `_count`
+ *          and `_at` are CATZILLA_ERR_LIMIT or CATZILLA_ERR_NOMEM; `_at` is CATZILLA_ERR_INVALID
+ *          past the last one.
+ * Source:  the URL standard, section 5.1.
+ */
+CATZILLA_API catzilla_slice_t catzilla_request_query_value(catzilla_request_t *request,
+                                                           const char *name);
+CATZILLA_API int catzilla_request_query_count(catzilla_request_t *request);
+CATZILLA_API int catzilla_request_query_at(catzilla_request_t *request, size_t index,
+                                           catzilla_slice_t *name, catzilla_slice_t *value);
+
+/**
+ * As catzilla_request_query_value(), for a body that is a urlencoded form; without one of that
+ * Content-Type there is no value.
+ */
+CATZILLA_API catzilla_slice_t catzilla_request_form_value(catzilla_request_t *request,
+                                                          const char *name);
+CATZILLA_API int catzilla_request_form_count(catzilla_request_t *request);
+CATZILLA_API int catzilla_request_form_at(catzilla_request_t *request, size_t index,
+                                          catzilla_slice_t *name, catzilla_slice_t *value);
+
+/**
+ * As catzilla_request_query_value(), for cookies, whose values are as they were sent.
+ * Source:  RFC 6265, section 4.2.1.
+ */
+CATZILLA_API catzilla_slice_t catzilla_request_cookie(catzilla_request_t *request,
+                                                      const char *name);
+CATZILLA_API int catzilla_request_cookie_count(catzilla_request_t *request);
+CATZILLA_API int catzilla_request_cookie_at(catzilla_request_t *request, size_t index,
+                                            catzilla_slice_t *name, catzilla_slice_t *value);
+
+/**
  * The first value of the trailer field `name` (in any case), which came behind a chunked body;
  * absent where there is none. Trailers are never mixed with the header fields.
  * Memory:  borrowed until the reply is complete.

@@ -30,6 +30,8 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->reader = NULL;
     request->may_stream = false;
     request->paused = false;
+    request->query.parsed = request->form.parsed = request->cookies.parsed = false;
+    request->query.count = request->form.count = request->cookies.count = 0;
     return request;
 }
 
@@ -57,6 +59,9 @@ int cz_request_detach(catzilla_request_t *request)
         return CATZILLA_ERR_NOMEM;
     memcpy(block, message->head.base, size);
     message->head.base = block;
+    /* Pairs parsed before are slices of where the bytes were. */
+    request->query.parsed = request->form.parsed = request->cookies.parsed = false;
+    request->query.count = request->form.count = request->cookies.count = 0;
     request->detached = block;
     cz_pool_init(&request->direct, request->pool->alloc, request->pool->free, 0);
     request->arena.pool = &request->direct;

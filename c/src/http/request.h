@@ -2,6 +2,7 @@
 #ifndef CZ_HTTP_REQUEST_H
 #define CZ_HTTP_REQUEST_H
 #include "http/arena.h"
+#include "http/pairs.h"
 #include "http/parser.h"
 
 #include <catzilla/request.h>
@@ -38,6 +39,9 @@ struct catzilla_request {
     uint64_t started_ns;
     char *decoded_path; /* NULL where the path as sent has no escape */
     size_t decoded_size;
+    cz_pairs_t query;
+    cz_pairs_t form;
+    cz_pairs_t cookies;
     void *route; /* what the router led to */
     uint32_t param_count;
     cz_request_param_t params[CATZILLA_ROUTER_MAX_PARAMS];
