@@ -99,39 +99,87 @@ CATZILLA_API int catzilla_request_header_at(const catzilla_request_t *request, s
 CATZILLA_API catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request);
 
 /**
- * The value of the query's parameter `name`, decoded; the first one where it is repeated, absent
- * where there is none. `_count` and `_at` reach all of them in their order.
+ * The value of the query's parameter `name`, decoded; the first one where it is repeated.
  * Memory:  borrowed until the reply is complete; the index, and what has escapes, is in the
  *          request's memory.
  * Threads: the request's loop.
- * Errors:  where more than 1,024 are given, or memory is exhausted, no value is found and `_count`
- *          and `_at` are CATZILLA_ERR_LIMIT or CATZILLA_ERR_NOMEM; `_at` is CATZILLA_ERR_INVALID
- *          past the last one.
+ * Errors:  absent where there is none, and where all are refused (catzilla_request_query_count()).
  * Source:  the URL standard, section 5.1.
  */
 CATZILLA_API catzilla_slice_t catzilla_request_query_value(catzilla_request_t *request,
                                                            const char *name);
+
+/**
+ * How many parameters the query has, repeated ones counted each.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_LIMIT past 1,024 and CATZILLA_ERR_NOMEM; none is found then.
+ */
 CATZILLA_API int catzilla_request_query_count(catzilla_request_t *request);
+
+/**
+ * The one at `index` of those, in the order of arrival. Either result may be NULL.
+ * Memory:  as catzilla_request_query_value().
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_INVALID past the last one, and those of catzilla_request_query_count(); the
+ *          results are absent then.
+ */
 CATZILLA_API int catzilla_request_query_at(catzilla_request_t *request, size_t index,
                                            catzilla_slice_t *name, catzilla_slice_t *value);
 
 /**
- * As catzilla_request_query_value(), for a body that is a urlencoded form; without one of that
- * Content-Type there is no value.
+ * The value of the field `name` of a body that is a urlencoded form, decoded; the first one where
+ * it is repeated. A body of another Content-Type has none.
+ * Memory:  borrowed until the reply is complete; the index, and what has escapes, is in the
+ *          request's memory.
+ * Threads: the request's loop.
+ * Errors:  absent where there is none, and where all are refused (catzilla_request_form_count()).
+ * Source:  the URL standard, section 5.1.
  */
 CATZILLA_API catzilla_slice_t catzilla_request_form_value(catzilla_request_t *request,
                                                           const char *name);
+
+/**
+ * How many fields the form has, repeated ones counted each.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_LIMIT past 1,024 and CATZILLA_ERR_NOMEM; none is found then.
+ */
 CATZILLA_API int catzilla_request_form_count(catzilla_request_t *request);
+
+/**
+ * The one at `index` of those, in the order of arrival. Either result may be NULL.
+ * Memory:  as catzilla_request_form_value().
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_INVALID past the last one, and those of catzilla_request_form_count(); the
+ *          results are absent then.
+ */
 CATZILLA_API int catzilla_request_form_at(catzilla_request_t *request, size_t index,
                                           catzilla_slice_t *name, catzilla_slice_t *value);
 
 /**
- * As catzilla_request_query_value(), for cookies, whose values are as they were sent.
+ * The value of the cookie `name`, as it was sent; the first one where it is repeated.
+ * Memory:  borrowed until the reply is complete; the index, and what has escapes, is in the
+ *          request's memory.
+ * Threads: the request's loop.
+ * Errors:  absent where there is none, and where all are refused (catzilla_request_cookie_count()).
  * Source:  RFC 6265, section 4.2.1.
  */
 CATZILLA_API catzilla_slice_t catzilla_request_cookie(catzilla_request_t *request,
                                                       const char *name);
+
+/**
+ * How many cookies the request has, repeated ones counted each.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_LIMIT past 1,024 and CATZILLA_ERR_NOMEM; none is found then.
+ */
 CATZILLA_API int catzilla_request_cookie_count(catzilla_request_t *request);
+
+/**
+ * The one at `index` of those, in the order of arrival. Either result may be NULL.
+ * Memory:  as catzilla_request_cookie().
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_INVALID past the last one, and those of catzilla_request_cookie_count();
+ * the results are absent then.
+ */
 CATZILLA_API int catzilla_request_cookie_at(catzilla_request_t *request, size_t index,
                                             catzilla_slice_t *name, catzilla_slice_t *value);
 
@@ -178,11 +226,16 @@ CATZILLA_API int catzilla_request_read_body(catzilla_request_t *request, catzill
 CATZILLA_API void catzilla_request_limit_body(catzilla_request_t *request, uint64_t bytes);
 
 /**
- * Stops and goes on with the reading of a body, for a reader that cannot keep up. A piece that has
- * been read already still comes after a pause.
+ * Stops the reading of a body, for a reader that cannot keep up. A piece that has been read
+ * already may still come.
  * Threads: the request's loop.
  */
 CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);
+
+/**
+ * Goes on with the reading of a body after catzilla_request_pause(); else nothing happens.
+ * Threads: the request's loop.
+ */
 CATZILLA_API void catzilla_request_resume(catzilla_request_t *request);
 
 /**

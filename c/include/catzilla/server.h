@@ -98,6 +98,9 @@ CATZILLA_API int catzilla_server_route(catzilla_server_t *server, const char *me
 /**
  * As catzilla_server_route(), but the handler runs when the head of a request is complete, and
  * decides by catzilla_request_read_body() how the body is read.
+ * Memory:  as catzilla_server_route().
+ * Threads: one at a time, before the server runs.
+ * Errors:  those of catzilla_server_route().
  */
 CATZILLA_API int catzilla_server_route_streaming(catzilla_server_t *server, const char *method,
                                                  const char *pattern, catzilla_handler_t handler,
