@@ -114,12 +114,17 @@ pub fn start() {
     }
 }
 
+/// Whether the calling thread is past its exit, and runs what handlers are left.
+pub fn is_gone() -> bool {
+    core::ptr::eq(local::get(), &raw const GONE)
+}
+
 /// The calling thread's record, made if it has none yet; none once it exits, or where one cannot be had.
 pub fn attach() -> Option<&'static Record> {
-    let now = local::get();
-    if core::ptr::eq(now, &raw const GONE) {
+    if is_gone() {
         return None;
     }
+    let now = local::get();
     if !core::ptr::eq(now, &raw const FRESH) {
         // SAFETY: as in `current`.
         return Some(unsafe { &*now });

@@ -1,8 +1,9 @@
 //! jemalloc: every block from its class's arena, every free to the arena that the block is in.
 
+use super::errand;
 use crate::arena::{self, ArenaId};
 use crate::class::Class;
-use crate::partition;
+use crate::{partition, thread};
 use core::ffi::c_int;
 use core::ptr::NonNull;
 use tikv_jemalloc_sys as je;
@@ -62,13 +63,25 @@ pub fn rounded(size: usize, flags: c_int) -> Option<usize> {
 /// A new block of `size` > 0 made with `flags`. Where there is no memory, what `class` has unused is given
 /// back and asked for once more.
 pub fn alloc(class: Class, size: usize, flags: c_int) -> Option<NonNull<u8>> {
-    // SAFETY: the size is not 0, and the flags name a live arena or none.
-    let make = || NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>());
+    let make = || {
+        // SAFETY: the size is not 0, and the flags name a live arena or none.
+        let block = NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>())?;
+        if thread::is_gone() && arena::of(class).is_some() && !is_in(class, block) {
+            // SAFETY: just made, and nobody knows of it.
+            unsafe { free(block) };
+            return errand::alloc(size, flags);
+        }
+        Some(block)
+    };
     make().or_else(|| {
         // The second attempt tells whether that helped.
         let _ = arena::purge(&[class]);
         make()
     })
+}
+
+fn is_in(class: Class, block: NonNull<u8>) -> bool {
+    owner_of(block.as_ptr() as usize) == Owner::Class(class)
 }
 
 /// A new block of a magazine's size.

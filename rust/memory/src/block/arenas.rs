@@ -130,7 +130,8 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
             stats::count_free(class);
             return Some(block);
         }
-        if bin == 0 && size > sizes::LARGEST {
+        // jemalloc would move the block of a thread that it has forgotten to another arena.
+        if bin == 0 && size > sizes::LARGEST && !thread::is_gone() {
             // SAFETY: the block is in the arena that serves this class, and no magazine's.
             return unsafe { resize_direct(class, block, old_size, size) };
         }
