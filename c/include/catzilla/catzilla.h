@@ -2,6 +2,7 @@
 #ifndef CATZILLA_CATZILLA_H
 #define CATZILLA_CATZILLA_H
 #include <catzilla/errors.h>
+#include <catzilla/group.h>
 #include <catzilla/memory.h>
 #include <catzilla/request.h>
 #include <catzilla/response.h>

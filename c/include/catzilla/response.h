@@ -29,6 +29,12 @@ typedef int (*catzilla_handler_t)(catzilla_request_t *request, catzilla_response
 CATZILLA_API int catzilla_response_status(catzilla_response_t *response, int status);
 
 /**
+ * The status set so far.
+ * Threads: the request's loop.
+ */
+CATZILLA_API int catzilla_response_get_status(const catzilla_response_t *response);
+
+/**
  * Adds a header field; a name may be added more than once.
  * Memory:  copies both slices into the response class.
  * Threads: the request's loop.

@@ -25,6 +25,8 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->decoded_path = NULL;
     request->decoded_size = 0;
     request->route = NULL;
+    request->chain = NULL;
+    request->entered = 0;
     request->param_count = 0;
     request->detached = NULL;
     request->reader = NULL;

@@ -42,7 +42,9 @@ struct catzilla_request {
     cz_pairs_t query;
     cz_pairs_t form;
     cz_pairs_t cookies;
-    void *route; /* what the router led to */
+    const struct cz_chain *chain; /* what runs around the handler */
+    size_t entered;               /* links of it that have run */
+    void *route;                  /* what the router led to */
     uint32_t param_count;
     cz_request_param_t params[CATZILLA_ROUTER_MAX_PARAMS];
     cz_field_t fields[];

@@ -108,6 +108,11 @@ int catzilla_response_status(catzilla_response_t *response, int status)
     return 0;
 }
 
+int catzilla_response_get_status(const catzilla_response_t *response)
+{
+    return response->status;
+}
+
 /* Fields that would contradict the framing or the library's own. */
 static bool is_reserved(catzilla_slice_t name)
 {

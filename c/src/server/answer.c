@@ -119,6 +119,7 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
     bool is_head = false;
     if (head != NULL && head->method_size == 4)
         is_head = memcmp(head->base + head->method, "HEAD", 4) == 0;
+    cz_connection_leave(response);
     bool without_body = is_head || cz_response_is_bodiless(response->status);
     uint64_t body_bytes = without_body ? 0 : response->length;
     if (response->body_kind == CZ_BODY_FILE && !without_body)
@@ -164,7 +165,37 @@ void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *resp
     cz_response_plain(response, 500);
 }
 
-void cz_connection_run_handler(cz_connection_t *connection, catzilla_response_t *response)
+/* Runs what comes before the handler; false where that has answered. */
+static bool enter(cz_connection_t *connection, catzilla_response_t *response,
+                  const catzilla_group_t *group)
+{
+    catzilla_request_t *request = connection->request;
+    request->chain = group->chain;
+    for (size_t i = 0; request->chain != NULL && i < request->chain->count; i++) {
+        const cz_middleware_t *middleware = request->chain->links[i];
+        request->entered++;
+        int rc = middleware->before == NULL
+                     ? 0
+                     : middleware->before(request, response, middleware->user_data);
+        if (rc < 0 && response->phase == CZ_REPLY_BUILDING)
+            cz_connection_failed(connection, response, rc);
+        if (rc != 0 || response->phase != CZ_REPLY_BUILDING)
+            return false;
+    }
+    return true;
+}
+
+void cz_connection_leave(catzilla_response_t *response)
+{
+    catzilla_request_t *request = response->request;
+    while (request != NULL && request->entered > 0) {
+        const cz_middleware_t *middleware = request->chain->links[--request->entered];
+        if (middleware->after != NULL)
+            middleware->after(request, response, middleware->user_data);
+    }
+}
+
+static void run_handler(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
     const cz_route_target_t *target = request->route;
@@ -198,22 +229,34 @@ catzilla_response_t *cz_connection_response(cz_connection_t *connection)
     return response;
 }
 
+void cz_connection_run(cz_connection_t *connection, catzilla_response_t *response)
+{
+    const cz_route_target_t *target = connection->request->route;
+    if (enter(connection, response, target->group))
+        run_handler(connection, response);
+}
+
 static void route(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
     catzilla_router_result_t result = CATZILLA_ROUTER_NO_PATH;
     catzilla_slice_t allow;
-    int rc = cz_request_route(request, connection->worker->router, &result, &allow);
+    const cz_routes_t *routes = connection->worker->routes;
+    int rc = cz_request_route(request, routes->router, &result, &allow);
+    if (rc == 0 && result == CATZILLA_ROUTER_FOUND) {
+        cz_connection_run(connection, response);
+        return;
+    }
+    if (!enter(connection, response, routes->root))
+        return;
     if (rc != 0)
         cz_response_plain(response, rc == CATZILLA_ERR_SYNTAX ? 400 : 503);
     else if (request->message.head.asterisk)
         catzilla_response_status(response, 204);
     else if (result == CATZILLA_ROUTER_NO_PATH)
         cz_response_plain(response, 404);
-    else if (result == CATZILLA_ROUTER_NO_METHOD)
-        answer_other_method(request, response, allow);
     else
-        cz_connection_run_handler(connection, response);
+        answer_other_method(request, response, allow);
 }
 
 void cz_connection_answer(cz_connection_t *connection)

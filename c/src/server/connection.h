@@ -47,11 +47,14 @@ typedef struct cz_connection {
 /* answer.c: a response for the request in progress; NULL when memory is exhausted. */
 catzilla_response_t *cz_connection_response(cz_connection_t *connection);
 
-/* Runs the handler that the router led to. */
-void cz_connection_run_handler(cz_connection_t *connection, catzilla_response_t *response);
+/* Runs the handler that the router led to, and what is around it. */
+void cz_connection_run(cz_connection_t *connection, catzilla_response_t *response);
 
 /* Logs a handler's code and answers 500. */
 void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *response, int rc);
+
+/* Runs what comes after the handler, before the head is sent. */
+void cz_connection_leave(catzilla_response_t *response);
 
 /* Sends the response, or keeps it as pending where it is put off or streamed. */
 void cz_connection_settle(cz_connection_t *connection, catzilla_response_t *response);

@@ -19,8 +19,8 @@ void cz_connection_early_begin(cz_connection_t *connection)
     catzilla_request_t *request = connection->request;
     catzilla_router_result_t result;
     catzilla_slice_t allow;
-    if (!connection->worker->streaming_routes ||
-        cz_request_route(request, connection->worker->router, &result, &allow) != 0 ||
+    if (!connection->worker->routes->streaming ||
+        cz_request_route(request, connection->worker->routes->router, &result, &allow) != 0 ||
         result != CATZILLA_ROUTER_FOUND || !((cz_route_target_t *)request->route)->streaming)
         return;
     catzilla_response_t *response = cz_connection_response(connection);
@@ -29,7 +29,7 @@ void cz_connection_early_begin(cz_connection_t *connection)
         return;
     }
     connection->early = response;
-    cz_connection_run_handler(connection, response);
+    cz_connection_run(connection, response);
     if (request->reader == NULL)
         refuse_rest(connection);
 }

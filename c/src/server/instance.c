@@ -41,7 +41,7 @@ static void worker_fill(catzilla_server_t *server, uint32_t index)
     worker->index = index;
     worker->server = server;
     worker->options = options;
-    worker->router = server->router;
+    worker->routes = &server->routes;
     worker->limits.max_target_bytes = options->max_target_bytes;
     worker->limits.max_header_bytes = options->max_header_bytes;
     worker->limits.max_headers = options->max_headers;
@@ -63,12 +63,7 @@ static void release(catzilla_server_t *server)
     for (uint32_t i = 0; i < server->worker_count; i++)
         uv_loop_close(server->workers[i].loop);
     cz_signals_free(server);
-    catzilla_router_destroy(server->router);
-    while (server->targets != NULL) {
-        cz_route_target_t *target = server->targets;
-        server->targets = target->next;
-        catzilla_static_free(target);
-    }
+    cz_routes_close(&server->routes);
     catzilla_free(server);
 }
 
@@ -89,7 +84,7 @@ int catzilla_server_create(const catzilla_server_options_t *options, catzilla_se
     server->options.host = server->host;
     server->gate.limit = own.max_connections;
     atomic_store(&libuv_in_use, true);
-    rc = catzilla_router_create(&server->router);
+    rc = cz_routes_open(&server->routes, &server->options);
     for (uint32_t i = 0; i < own.workers && rc == 0; i++) {
         worker_fill(server, i);
         rc = cz_worker_open(&server->workers[i]);
@@ -103,51 +98,6 @@ int catzilla_server_create(const catzilla_server_options_t *options, catzilla_se
     }
     *out = server;
     return 0;
-}
-
-static int route_add(catzilla_server_t *server, const char *method, const char *pattern,
-                     catzilla_handler_t handler, void *user_data, bool streaming)
-{
-    if (server->state != CZ_SERVER_IDLE)
-        return CATZILLA_ERR_STATE;
-    if (handler == NULL)
-        return CATZILLA_ERR_INVALID;
-    cz_route_target_t *target = catzilla_static_alloc(sizeof *target);
-    if (target == NULL)
-        return CATZILLA_ERR_NOMEM;
-    target->handler = handler;
-    target->user_data = user_data;
-    target->streaming = streaming;
-    int rc = catzilla_router_add(server->router, method, pattern, target);
-    if (rc != 0) {
-        cz_log(&server->options, CATZILLA_LOG_ERROR, "route refused: %s",
-               catzilla_router_trouble(server->router));
-        catzilla_static_free(target);
-        return rc;
-    }
-    target->next = server->targets;
-    server->targets = target;
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        server->workers[i].streaming_routes |= streaming;
-    return 0;
-}
-
-int catzilla_server_route(catzilla_server_t *server, const char *method, const char *pattern,
-                          catzilla_handler_t handler, void *user_data)
-{
-    return route_add(server, method, pattern, handler, user_data, false);
-}
-
-int catzilla_server_route_streaming(catzilla_server_t *server, const char *method,
-                                    const char *pattern, catzilla_handler_t handler,
-                                    void *user_data)
-{
-    return route_add(server, method, pattern, handler, user_data, true);
-}
-
-const catzilla_router_t *catzilla_server_router(const catzilla_server_t *server)
-{
-    return server->router;
 }
 
 /* Hands one socket to each worker; what a failure leaves open is closed by the caller. */

@@ -24,8 +24,7 @@ typedef enum cz_server_state {
 struct catzilla_server {
     catzilla_server_options_t options;
     char host[CZ_HOST_SIZE];
-    catzilla_router_t *router;
-    cz_route_target_t *targets;
+    cz_routes_t routes;
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
     _Atomic(uint16_t) port; /* 0 until it listens */

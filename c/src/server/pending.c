@@ -80,6 +80,7 @@ static int on_begin(catzilla_response_t *response)
         return CATZILLA_ERR_CLOSED;
     if (response->framing == CZ_FRAMING_CLOSE)
         connection->ends = true;
+    cz_connection_leave(response);
     int rc = cz_connection_write_head(connection, response);
     if (rc != 0)
         return rc;

@@ -18,6 +18,7 @@ static int begin(catzilla_server_t *server)
         rc = cz_worker_start(&server->workers[i]);
     if (rc == 0)
         server->state = CZ_SERVER_RUNNING;
+    server->routes.sealed = true;
     return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "server/deadline.h"
 #include "server/listener.h"
 #include "server/posts.h"
+#include "server/routes.h"
 
 #include <catzilla/router.h>
 #include <catzilla/server.h>
@@ -17,14 +18,6 @@
 
 struct cz_connection;
 
-/* What a route leads to; lives in the static class. */
-typedef struct cz_route_target {
-    struct cz_route_target *next;
-    catzilla_handler_t handler;
-    void *user_data;
-    bool streaming; /* the handler runs when the head is complete */
-} cz_route_target_t;
-
 typedef struct cz_worker {
     uv_loop_t own_loop;
     uv_loop_t *loop;
@@ -34,7 +27,7 @@ typedef struct cz_worker {
     uint32_t handles; /* of the loop that are the worker's, connections aside */
     catzilla_server_t *server;
     const catzilla_server_options_t *options;
-    const catzilla_router_t *router;
+    const cz_routes_t *routes;
     cz_limits_t limits;
     cz_listener_t *listeners;
     uv_check_t check;
@@ -49,7 +42,6 @@ typedef struct cz_worker {
     struct cz_connection *to_flush;   /* those with output that waits for the check */
     struct cz_connection **flush_end; /* where the next one goes */
     uint32_t open_count;
-    bool streaming_routes; /* there are some */
     bool stopping;
     bool date_fresh; /* cleared once an iteration of the loop */
     bool active;     /* a request was served since the last tick */

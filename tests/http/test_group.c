@@ -1,0 +1,229 @@
+/* Groups and middleware: prefixes, order, short cuts, failures, and what they cost. */
+#include "host.h"
+
+#include <catzilla/group.h>
+#include <catzilla/router.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static host_t host;
+static char trace[256];
+
+static void note(const char *text)
+{
+    strncat(trace, text, sizeof trace - strlen(trace) - 1);
+}
+
+static int before(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    char text[32];
+    (void)response;
+    (void)request;
+    snprintf(text, sizeof text, "+%s", (const char *)user_data);
+    note(text);
+    return 0;
+}
+
+static void after(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    char text[32];
+    (void)request;
+    snprintf(text, sizeof text, "-%s%d", (const char *)user_data,
+             catzilla_response_get_status(response));
+    note(text);
+    catzilla_response_header(response, CATZILLA_SLICE("X-After"), catzilla_slice_of(user_data));
+}
+
+static int guard(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)user_data;
+    note("+guard");
+    if (catzilla_request_header(request, "authorization").data != NULL)
+        return 0;
+    catzilla_response_status(response, 401);
+    return CATZILLA_DONE;
+}
+
+static int broken(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)response;
+    (void)user_data;
+    note("+broken");
+    return CATZILLA_ERR_SYSTEM;
+}
+
+static int handler(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)user_data;
+    note("!");
+    return catzilla_response_body(response, catzilla_request_param(request, "id"));
+}
+
+static int streamed(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    note("!");
+    int rc = catzilla_response_stream(response, &stream);
+    return rc != 0 ? rc : catzilla_response_end(response);
+}
+
+static int begin(void **state)
+{
+    catzilla_group_t *api, *users, *locked, *faulty;
+    (void)state;
+    host_create(&host, NULL);
+    catzilla_group_t *root = catzilla_server_root(host.server);
+    assert_int_equal(catzilla_group_create(root, "/api", &api), 0);
+    assert_int_equal(catzilla_group_create(api, "/users/{id:int}", &users), 0);
+    assert_int_equal(catzilla_group_create(api, "", &locked), 0);
+    assert_int_equal(catzilla_group_create(api, "", &faulty), 0);
+    assert_int_equal(catzilla_group_route(users, "GET", "", handler, NULL), 0);
+    assert_int_equal(catzilla_group_route(users, "GET", "/posts", handler, NULL), 0);
+    assert_int_equal(catzilla_group_route(users, "GET", "/stream", streamed, NULL), 0);
+    assert_int_equal(catzilla_group_route(locked, "GET", "/locked", handler, NULL), 0);
+    assert_int_equal(catzilla_group_route(faulty, "GET", "/faulty", handler, NULL), 0);
+    /* Middleware added behind the routes, and to an outer group last, counts all the same. */
+    assert_int_equal(catzilla_group_use(users, before, after, "users"), 0);
+    assert_int_equal(catzilla_group_use(locked, before, after, "lock"), 0);
+    assert_int_equal(catzilla_group_use(locked, guard, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_use(locked, before, after, "inner"), 0);
+    assert_int_equal(catzilla_group_use(faulty, broken, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_use(root, before, after, "root"), 0);
+    assert_int_equal(catzilla_group_use(api, NULL, after, "api"), 0);
+    assert_true(catzilla_router_has(catzilla_server_router(host.server), "GET",
+                                    "/api/users/{id:int}/posts"));
+    host_start(&host);
+    trace[0] = '\0';
+    return 0;
+}
+
+static int end(void **state)
+{
+    catzilla_memory_stats_t stats;
+    (void)state;
+    host_stop(&host);
+    catzilla_memory_get_stats(&stats);
+    return stats.static_arena_usage == 0 ? 0 : -1;
+}
+
+static void expect(const char *path, const char *extra, const char *status, const char *wanted)
+{
+    char request[256];
+    size_t size;
+    int length =
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, extra);
+    char *reply = client_exchange(host.port, request, (size_t)length, 0, &size);
+    assert_true(size > 12);
+    assert_memory_equal(reply + 9, status, 3);
+    free(reply);
+    assert_string_equal(trace, wanted);
+}
+
+static void middleware_runs_from_the_outside_in_and_back(void **state)
+{
+    (void)state;
+    expect("/api/users/7", "", "200", "+root+users!-users200-api200-root200");
+}
+
+static void a_prefix_may_have_parameters(void **state)
+{
+    static const char get[] = "GET /api/users/42/posts HTTP/1.1\r\nHost: a\r\n\r\n";
+    size_t size;
+    (void)state;
+    char *reply = client_exchange(host.port, get, sizeof get - 1, 0, &size);
+    dates_mask(reply, &size);
+    assert_string_equal(reply, "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Length: 2\r\n"
+                               "X-After: users\r\nX-After: api\r\nX-After: root\r\n\r\n42");
+    free(reply);
+}
+
+static void a_group_stands_apart_from_its_neighbours(void **state)
+{
+    (void)state;
+    expect("/", "", "200", "+root-root200");
+}
+
+static void a_short_cut_skips_what_is_inside(void **state)
+{
+    (void)state;
+    expect("/api/locked", "", "401", "+root+lock+guard-lock401-api401-root401");
+}
+
+static void a_short_cut_not_taken_goes_on(void **state)
+{
+    (void)state;
+    expect("/api/locked", "Authorization: yes\r\n", "200",
+           "+root+lock+guard+inner!-inner200-lock200-api200-root200");
+}
+
+static void a_failure_answers_500_on_the_way_back(void **state)
+{
+    (void)state;
+    expect("/api/faulty", "", "500", "+root+broken-api500-root500");
+}
+
+static void the_outermost_runs_for_unknown_paths(void **state)
+{
+    (void)state;
+    expect("/api/users/x", "", "404", "+root-root404");
+}
+
+static void a_streamed_reply_is_left_before_its_head(void **state)
+{
+    (void)state;
+    expect("/api/users/7/stream", "", "200", "+root+users!-users200-api200-root200");
+}
+
+static void groups_are_made_before_the_server_runs(void **state)
+{
+    catzilla_group_t *group;
+    (void)state;
+    catzilla_group_t *root = catzilla_server_root(host.server);
+    expect("/", "", "200", "+root-root200");
+    assert_int_equal(catzilla_group_create(root, "/late", &group), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_group_use(root, before, NULL, NULL), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_group_route(root, "GET", "/late", handler, NULL), CATZILLA_ERR_STATE);
+}
+
+static void malformed_prefixes_are_refused(void **state)
+{
+    static const char *const prefix[] = {"/", "a", "/a/", "/{", "/{rest*}", "//a"};
+    catzilla_server_t *server;
+    catzilla_group_t *group;
+    (void)state;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
+        if (catzilla_group_create(catzilla_server_root(server), prefix[i], &group) !=
+            CATZILLA_ERR_PATTERN)
+            fail_msg("\"%s\" was accepted", prefix[i]);
+    assert_int_equal(catzilla_group_create(catzilla_server_root(server), "/a", &group), 0);
+    assert_int_equal(catzilla_group_route(group, "GET", "b", handler, NULL), CATZILLA_ERR_PATTERN);
+    catzilla_server_destroy(server);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        CASE(middleware_runs_from_the_outside_in_and_back),
+        CASE(a_prefix_may_have_parameters),
+        CASE(a_group_stands_apart_from_its_neighbours),
+        CASE(a_short_cut_skips_what_is_inside),
+        CASE(a_short_cut_not_taken_goes_on),
+        CASE(a_failure_answers_500_on_the_way_back),
+        CASE(the_outermost_runs_for_unknown_paths),
+        CASE(a_streamed_reply_is_left_before_its_head),
+        CASE(groups_are_made_before_the_server_runs),
+        CASE(malformed_prefixes_are_refused),
+    };
+    return cmocka_run_group_tests_name("group", tests, NULL, NULL);
+}
