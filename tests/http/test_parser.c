@@ -9,7 +9,7 @@
 
 enum { FIELDS = 16, ROOM = 4096 };
 
-static const cz_limits_t limits = {256, 1024, FIELDS, 512, 64};
+static const cz_limits_t limits = {256, 1024, FIELDS, 512, 64, 65536};
 
 typedef struct feed {
     cz_message_t message;

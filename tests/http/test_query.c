@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static const cz_limits_t limits = {65536, 65536, 32, 1u << 20, 64};
+static const cz_limits_t limits = {65536, 65536, 32, 1u << 20, 64, 1u << 20};
 static cz_pool_t pool;
 static char *bytes;
 

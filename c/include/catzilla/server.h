@@ -56,20 +56,29 @@ typedef struct catzilla_server_options {
     uint32_t max_connections;   /* open at once; the rest waits in the backlog */
     size_t max_body_bytes;      /* body after chunked decoding; past it 413 */
     uint32_t header_timeout_ms; /* from the first byte of a request to the end of its head: 408 */
-    uint32_t body_timeout_ms;   /* from the end of the head to the end of the body: 408 */
+    uint32_t body_timeout_ms;   /* a body that does not move on for as long (min_rate): 408 */
     uint32_t idle_timeout_ms;   /* between requests; the connection is closed */
-    uint32_t write_timeout_ms;  /* without a byte taken by the peer; the connection is closed */
+    uint32_t write_timeout_ms;  /* a peer that reads less than min_rate for as long: closed */
     catzilla_server_log_fn log; /* NULL: nothing is logged */
     void *log_data;             /* handed to `log` */
     catzilla_access_fn access;  /* NULL: no access log */
     void *access_data;          /* handed to `access` */
     uint32_t workers;           /* loops, each in a thread; at most 256 */
+    size_t max_extension_bytes; /* chunk extensions of one body together; past it 413 */
+    size_t max_output_bytes;    /* queued for one connection; past it nothing more is read */
+    size_t max_request_memory;  /* what handlers take for one request; past it they get NULL */
+    uint32_t max_requests;      /* on one connection, which then ends */
+    uint32_t total_timeout_ms;  /* from a request's first byte to its reply's: 408, or a close */
+    uint32_t min_rate;          /* bytes a second that a body, and a peer that reads, move on the
+                                   average of their timeout; 0: a byte in all of it will do */
+    uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
 } catzilla_server_options_t;
 
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
-            10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1                                  \
+            10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1, 4096, 256u << 10, 8u << 20,     \
+            UINT32_MAX, 0, 0, 1                                                                    \
     }
 
 /**

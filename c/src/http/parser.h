@@ -14,6 +14,7 @@ typedef struct cz_limits {
     uint32_t max_headers;
     size_t max_body_bytes;
     size_t max_extension_bytes; /* of all chunks of a body together */
+    size_t max_memory;          /* of its handler's and its parameters' */
 } cz_limits_t;
 
 typedef enum cz_parse_result {

@@ -18,6 +18,11 @@ void cz_pool_init(cz_pool_t *pool, void *(*alloc)(size_t), void (*free)(void *),
 void *cz_pool_take_new(cz_pool_t *pool, size_t size, size_t *out_size)
 {
     void *block = pool->alloc(size);
+    if (block == NULL && pool->cached_bytes > 0) {
+        /* Blocks of other sizes may be what is in the way of the class's budget. */
+        cz_pool_trim(pool);
+        block = pool->alloc(size);
+    }
     if (block == NULL)
         return NULL;
     *out_size = size;

@@ -16,7 +16,8 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     if (request == NULL)
         return NULL;
     cz_parser_start(&request->message, base, request->fields, limits->max_headers, limits);
-    cz_arena_init(&request->arena, pool, (char *)request + head, block_size - head, SIZE_MAX);
+    cz_arena_init(&request->arena, pool, (char *)request + head, block_size - head,
+                  limits->max_memory);
     request->block_size = block_size;
     request->pool = pool;
     request->ops = ops;

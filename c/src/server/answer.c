@@ -2,6 +2,7 @@
 #include "server/connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,6 +133,7 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
     cz_request_destroy(request);
     connection->request = NULL;
     connection->requests++;
+    connection->began_ms = 0;
     if (connection->deadline.wait == CZ_WAIT_HEAD || connection->deadline.wait == CZ_WAIT_BODY)
         cz_connection_wait(connection, CZ_WAIT_NOTHING);
     connection->worker->active = true;
@@ -236,6 +238,18 @@ void cz_connection_run(cz_connection_t *connection, catzilla_response_t *respons
         run_handler(connection, response);
 }
 
+/* As cz_response_plain(); where the lack is ours, it says when to come again. */
+static void plain(const cz_connection_t *connection, catzilla_response_t *response, int status)
+{
+    uint32_t seconds = connection->worker->options->retry_after_s;
+    char text[16];
+    cz_response_plain(response, status);
+    if (status != 503 || seconds == 0)
+        return;
+    catzilla_slice_t value = {text, (size_t)snprintf(text, sizeof text, "%u", seconds)};
+    catzilla_response_header(response, CATZILLA_SLICE("Retry-After"), value);
+}
+
 static void route(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
@@ -250,7 +264,7 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
     if (!enter(connection, response, routes->root))
         return;
     if (rc != 0)
-        cz_response_plain(response, rc == CATZILLA_ERR_SYNTAX ? 400 : 503);
+        plain(connection, response, rc == CATZILLA_ERR_SYNTAX ? 400 : 503);
     else if (request->message.head.asterisk)
         catzilla_response_status(response, 204);
     else if (result == CATZILLA_ROUTER_NO_PATH)
@@ -262,6 +276,8 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
 void cz_connection_answer(cz_connection_t *connection)
 {
     if (!connection->request->message.head.keep_alive || connection->worker->stopping)
+        connection->ends = true;
+    if (connection->requests + 1 >= connection->worker->options->max_requests)
         connection->ends = true;
     if (connection->early != NULL) {
         cz_connection_early_end(connection);
@@ -293,6 +309,6 @@ void cz_connection_refuse(cz_connection_t *connection, int status)
         cz_connection_close(connection);
         return;
     }
-    cz_response_plain(response, status);
+    plain(connection, response, status);
     cz_connection_finish(connection, response);
 }

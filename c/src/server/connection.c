@@ -19,6 +19,7 @@ static void read_stop(cz_connection_t *connection);
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 {
     cz_worker_t *worker = connection->worker;
+    connection->moved = 0;
     cz_deadline_set(&worker->deadlines, &connection->deadline, wait, uv_now(worker->loop));
 }
 
@@ -59,7 +60,7 @@ static void on_closed(uv_handle_t *handle)
 
 void cz_connection_release(cz_connection_t *connection)
 {
-    cz_pool_give(&connection->worker->connections, connection, connection->block_size);
+    cz_pool_give(&connection->worker->connections, connection, CZ_CONNECTION_BLOCK);
 }
 
 void cz_connection_close(cz_connection_t *connection)
@@ -140,6 +141,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         on_ended(connection, size);
         return;
     }
+    connection->moved += (size_t)size;
     if (connection->lingers || connection->ends)
         return;
     if (cz_connection_is_raw(connection)) {
@@ -254,7 +256,8 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
     char *end = data + size;
     connection->parsing = true;
     while (data < end && may_parse(connection)) {
-        if (connection->request == NULL && connection->output.queued >= CZ_OUTPUT_HIGH) {
+        if (connection->request == NULL &&
+            connection->output.queued >= connection->worker->options->max_output_bytes) {
             connection->paused = true;
             read_stop(connection);
             cz_worker_flush_later(connection->worker, connection);
@@ -350,6 +353,7 @@ static bool request_begin(cz_connection_t *connection, char *base)
         return false;
     if (worker->options->access != NULL)
         connection->request->started_ns = uv_hrtime();
+    connection->began_ms = uv_now(worker->loop);
     return true;
 }
 
@@ -358,14 +362,13 @@ bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
     cz_connection_t *connection = NULL;
     size_t size;
     uv_os_fd_t fd;
-    connection = cz_pool_take(&worker->connections, sizeof *connection, &size);
+    connection = cz_pool_take(&worker->connections, CZ_CONNECTION_BLOCK, &size);
     if (connection == NULL)
         return false;
     memset(connection, 0, sizeof *connection);
-    connection->block_size = size;
     connection->worker = worker;
     if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
-        cz_pool_give(&worker->connections, connection, connection->block_size);
+        cz_pool_give(&worker->connections, connection, CZ_CONNECTION_BLOCK);
         return false;
     }
     connection->tcp.data = connection;
@@ -383,14 +386,4 @@ bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
     cz_connection_wait(connection, CZ_WAIT_REQUEST);
     read_start(connection);
     return true;
-}
-
-void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)
-{
-    if (wait == CZ_WAIT_HEAD || wait == CZ_WAIT_BODY) {
-        cz_connection_refuse(connection, 408);
-        cz_connection_flush(connection);
-    } else {
-        cz_connection_close(connection);
-    }
 }

@@ -8,13 +8,9 @@
 /* Longest text of a peer: "[IPv6 with a zone]:65535". */
 #define CZ_PEER_SIZE 64
 
-/* Output past this stops the reading of further requests until half of it is gone. */
-#define CZ_OUTPUT_HIGH (256u << 10)
-
 /* Lives in the general class; idle it is all that a peer costs. */
 typedef struct cz_connection {
     uv_tcp_t tcp;
-    size_t block_size;
     cz_worker_t *worker;
     struct cz_connection *previous;
     struct cz_connection *next;
@@ -28,6 +24,8 @@ typedef struct cz_connection {
     size_t own_used;
     size_t own_unparsed; /* where in `own` the bytes begin that wait for output to drain */
     cz_output_t output;
+    uint64_t began_ms; /* the request in progress; 0: none */
+    uint64_t moved;    /* bytes since the deadline was set */
     int fd;
     uint32_t requests; /* answered so far */
     bool closing;
@@ -43,6 +41,11 @@ typedef struct cz_connection {
     uint8_t peer_size;
     char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;
+
+#define CZ_CONNECTION_BLOCK 512u
+
+_Static_assert(sizeof(cz_connection_t) <= CZ_CONNECTION_BLOCK,
+               "an idle connection costs one block of this size");
 
 /* answer.c: a response for the request in progress; NULL when memory is exhausted. */
 catzilla_response_t *cz_connection_response(cz_connection_t *connection);
@@ -110,6 +113,9 @@ void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait);
 /* Arms the one deadline of the connection; the second chooses by what it reads. */
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait);
 void cz_connection_wait_input(cz_connection_t *connection);
+
+/* Ends requests that take too long in all. */
+void cz_connections_check_totals(cz_worker_t *worker, uint64_t now_ms);
 
 /* Goes on with what was put off, after output has drained. */
 void cz_connection_resume(cz_connection_t *connection);

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define FILE_PIECE 16384u
+#define FILE_PIECE  16384u
+#define WRITE_PIECE 65536u
 
 /* One write that waits; response class. */
 typedef struct waiting_write {
@@ -33,6 +34,7 @@ static void on_written(uv_write_t *request, int status)
         cz_connection_close(connection);
         return;
     }
+    connection->moved += size;
     cz_output_advance(&connection->output, pool, size);
     cz_worker_flush_later(connection->worker, connection);
 }
@@ -53,6 +55,9 @@ static void write_waiting(cz_connection_t *connection)
     write->request.data = write;
     catzilla_slice_t bytes = cz_output_peek(&connection->output, write->storage,
                                             is_file ? block_size - sizeof *write : 0);
+    /* In pieces, so that what the peer takes meanwhile is seen. */
+    if (bytes.size > WRITE_PIECE)
+        bytes.size = WRITE_PIECE;
     write->size = bytes.size;
     uv_buf_t buffer = uv_buf_init((char *)bytes.data, (unsigned)bytes.size);
     if (bytes.size == 0 ||
@@ -62,7 +67,9 @@ static void write_waiting(cz_connection_t *connection)
         return;
     }
     connection->writing = true;
-    cz_connection_wait(connection, CZ_WAIT_WRITE);
+    /* The window began when the peer first lagged behind. */
+    if (connection->deadline.wait != CZ_WAIT_WRITE)
+        cz_connection_wait(connection, CZ_WAIT_WRITE);
 }
 
 /* Everything is sent and nothing more is read: the connection ends, so that the peer sees it. */
@@ -83,8 +90,10 @@ void cz_connection_flush(cz_connection_t *connection)
 {
     if (connection->closing || connection->writing)
         return;
+    uint64_t queued = connection->output.queued;
     cz_flush_t result =
         cz_output_flush(&connection->output, &connection->worker->responses, connection->fd);
+    connection->moved += queued - connection->output.queued;
     if (result == CZ_FLUSH_FAILED) {
         cz_connection_close(connection);
         return;
@@ -94,7 +103,8 @@ void cz_connection_flush(cz_connection_t *connection)
         if (connection->closing)
             return;
     }
-    if (connection->paused && connection->output.queued <= CZ_OUTPUT_HIGH / 2)
+    if (connection->paused &&
+        connection->output.queued <= connection->worker->options->max_output_bytes / 2)
         cz_connection_resume(connection);
     cz_connection_pending_drained(connection);
     if (connection->closing || connection->writing || connection->output.first != NULL)

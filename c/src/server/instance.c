@@ -46,7 +46,8 @@ static void worker_fill(catzilla_server_t *server, uint32_t index)
     worker->limits.max_header_bytes = options->max_header_bytes;
     worker->limits.max_headers = options->max_headers;
     worker->limits.max_body_bytes = options->max_body_bytes;
-    worker->limits.max_extension_bytes = 4096;
+    worker->limits.max_extension_bytes = options->max_extension_bytes;
+    worker->limits.max_memory = options->max_request_memory;
 }
 
 /* Closes loops that do not run. */

@@ -27,6 +27,14 @@ int cz_options_read(const catzilla_server_options_t *given, catzilla_server_opti
         out->max_connections = defaults.max_connections;
     if (out->max_body_bytes == 0)
         out->max_body_bytes = defaults.max_body_bytes;
+    if (out->max_extension_bytes == 0)
+        out->max_extension_bytes = defaults.max_extension_bytes;
+    if (out->max_output_bytes == 0)
+        out->max_output_bytes = defaults.max_output_bytes;
+    if (out->max_request_memory == 0)
+        out->max_request_memory = defaults.max_request_memory;
+    if (out->max_requests == 0)
+        out->max_requests = defaults.max_requests;
     if (out->workers == 0)
         out->workers = defaults.workers;
     /* Offsets into a head have 32 bits and its fields are kept in one block. */

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WRITE_LIMIT (4 * (size_t)CZ_OUTPUT_HIGH)
-
 static int on_defer(catzilla_response_t *response)
 {
     cz_connection_t *connection = response->owner;
@@ -97,7 +95,9 @@ static int on_write(catzilla_response_t *response, catzilla_slice_t data)
     int extra = 0;
     if (connection->closing)
         return CATZILLA_ERR_CLOSED;
-    if (data.size > WRITE_LIMIT || connection->output.queued > WRITE_LIMIT - data.size)
+    size_t mark = connection->worker->options->max_output_bytes;
+    size_t limit = mark > SIZE_MAX / 4 ? SIZE_MAX : 4 * mark;
+    if (data.size > limit || connection->output.queued > limit - data.size)
         return CATZILLA_ERR_LIMIT;
     if (response->framing == CZ_FRAMING_CHUNKED)
         extra = snprintf(size_line, sizeof size_line, "%zx\r\n", data.size);
@@ -110,7 +110,7 @@ static int on_write(catzilla_response_t *response, catzilla_slice_t data)
     cz_output_commit(&connection->output, data.size + (extra > 0 ? (size_t)extra + 2 : 0));
     response->length += data.size;
     cz_worker_flush_later(connection->worker, connection);
-    if (connection->output.queued < CZ_OUTPUT_HIGH)
+    if (connection->output.queued < mark)
         return 0;
     response->wants_room = true;
     return CATZILLA_STREAM_FULL;
@@ -163,6 +163,7 @@ static void stream_close(cz_connection_t *connection, int result)
     catzilla_request_t *request = response->request;
     catzilla_stream_t stream = response->stream;
     connection->pending = NULL;
+    connection->began_ms = 0;
     cz_connection_report(connection, request, response->status, response->length);
     cz_response_destroy(response);
     cz_request_destroy(request);
@@ -191,7 +192,7 @@ void cz_connection_pending_drained(cz_connection_t *connection)
 {
     catzilla_response_t *response = connection->pending;
     if (response == NULL || response->phase != CZ_REPLY_STREAMING || !response->wants_room ||
-        connection->output.queued > CZ_OUTPUT_HIGH / 2)
+        connection->output.queued > connection->worker->options->max_output_bytes / 2)
         return;
     response->wants_room = false;
     if (response->stream.on_drain != NULL)

@@ -16,10 +16,11 @@ static int begin(catzilla_server_t *server)
         rc = catzilla_server_listen(server);
     for (uint32_t i = 0; i < server->worker_count && rc == 0; i++)
         rc = cz_worker_start(&server->workers[i]);
-    if (rc == 0)
-        server->state = CZ_SERVER_RUNNING;
+    if (rc != 0)
+        return rc;
+    server->state = CZ_SERVER_RUNNING;
     server->routes.sealed = true;
-    return rc;
+    return 0;
 }
 
 static void *serve(void *data)

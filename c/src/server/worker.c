@@ -78,6 +78,9 @@ static uint64_t tick_interval(const cz_worker_t *worker)
         if (worker->deadlines.timeout_ms[wait] > 0 && quarter < interval)
             interval = quarter;
     }
+    uint32_t total = worker->options->total_timeout_ms;
+    if (total > 0 && total / 4 < interval)
+        interval = total / 4;
     return interval < TICK_MIN_MS ? TICK_MIN_MS : interval;
 }
 
@@ -91,6 +94,7 @@ static void on_tick(uv_timer_t *tick)
         char *inside = (char *)deadline - offsetof(cz_connection_t, deadline);
         cz_connection_expired((cz_connection_t *)(void *)inside, wait);
     }
+    cz_connections_check_totals(worker, now);
     if (!worker->active) {
         cz_pool_trim(&worker->requests);
         cz_pool_trim(&worker->responses);
