@@ -59,6 +59,46 @@
 #define CATZILLA_MEMORY_LOG_WARNING 2
 
 /**
+ * What debug mode found: a block that was free already was freed again.
+ */
+#define CATZILLA_MEMORY_REPORT_DOUBLE_FREE 1
+
+/**
+ * What debug mode found: bytes behind the block were written.
+ */
+#define CATZILLA_MEMORY_REPORT_OVERRUN 2
+
+/**
+ * What debug mode found: the block was written after it was freed.
+ */
+#define CATZILLA_MEMORY_REPORT_USE_AFTER_FREE 3
+
+/**
+ * What debug mode found: a class's free function got a block of another class, and freed it.
+ */
+#define CATZILLA_MEMORY_REPORT_WRONG_CLASS 4
+
+/**
+ * What debug mode found: a block was freed with a size that is not its own.
+ */
+#define CATZILLA_MEMORY_REPORT_WRONG_SIZE 5
+
+/**
+ * What debug mode found: what was freed is no block of this library.
+ */
+#define CATZILLA_MEMORY_REPORT_UNKNOWN 6
+
+/**
+ * What debug mode found: blocks of one class and place are still live.
+ */
+#define CATZILLA_MEMORY_REPORT_LEAK 7
+
+/**
+ * What debug mode found: a block that lives longer points into a region that ended.
+ */
+#define CATZILLA_MEMORY_REPORT_ESCAPE 8
+
+/**
  * The lifetime classes.
  */
 typedef enum catzilla_memory_type_t {
@@ -147,6 +187,78 @@ typedef struct catzilla_memory_refusal_t {
      */
     size_t size;
 } catzilla_memory_refusal_t;
+
+/**
+ * What debug mode found.
+ */
+typedef struct catzilla_memory_report_t {
+    /**
+     * One of CATZILLA_MEMORY_REPORT_*.
+     */
+    int kind;
+    /**
+     * The block's class; -1 where it is not known.
+     */
+    int of;
+    /**
+     * The block; of several, one.
+     */
+    const void *block;
+    /**
+     * Its size as it was asked for; of several, of all together.
+     */
+    size_t size;
+    /**
+     * How many blocks there are alike; more than 1 in leaks alone.
+     */
+    size_t count;
+    /**
+     * Where it was allocated; NULL where no macro recorded it.
+     */
+    const char *file;
+    /**
+     * The line in `file`.
+     */
+    int line;
+    /**
+     * The line in `free_file`.
+     */
+    int free_line;
+    /**
+     * Where it was freed, first if twice; NULL where no macro recorded it.
+     */
+    const char *free_file;
+    /**
+     * The block that points to it; NULL but for CATZILLA_MEMORY_REPORT_ESCAPE.
+     */
+    const void *holder;
+    /**
+     * Where in the holder the pointer is.
+     */
+    size_t holder_offset;
+    /**
+     * The holder's class, or -1.
+     */
+    int holder_of;
+    /**
+     * The line in `holder_file`.
+     */
+    int holder_line;
+    /**
+     * Where the holder was allocated; NULL where no macro recorded it.
+     */
+    const char *holder_file;
+    /**
+     * All of it as text, callers included; ends in NUL.
+     */
+    const char *text;
+} catzilla_memory_report_t;
+
+/**
+ * Receives what debug mode found, borrowed for the call.
+ */
+typedef void (*catzilla_memory_report_fn)(const struct catzilla_memory_report_t *report,
+                                          void *user_data);
 
 /**
  * Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
@@ -412,7 +524,7 @@ CATZILLA_API void *catzilla_request_alloc(size_t size);
 CATZILLA_API void *catzilla_request_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the request class; a block of another class is freed as well.
+ * Frees a block of the request class; a block of another class is freed as well, and reported in debug mode.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
@@ -421,7 +533,8 @@ CATZILLA_API void *catzilla_request_realloc(void *block, size_t size);
  * # Safety
  * `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_request_free(void *block);
+CATZILLA_API
+void catzilla_request_free(void *block);
 
 /**
  * Allocates `size` bytes in the response class, whose memory ends when its last byte is written.
@@ -445,7 +558,7 @@ CATZILLA_API void *catzilla_response_alloc(size_t size);
 CATZILLA_API void *catzilla_response_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the response class; a block of another class is freed as well.
+ * Frees a block of the response class; a block of another class is freed as well, and reported in debug mode.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
@@ -454,7 +567,8 @@ CATZILLA_API void *catzilla_response_realloc(void *block, size_t size);
  * # Safety
  * `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_response_free(void *block);
+CATZILLA_API
+void catzilla_response_free(void *block);
 
 /**
  * Allocates `size` bytes in the cache class, whose memory ends when its entry is evicted.
@@ -478,7 +592,7 @@ CATZILLA_API void *catzilla_cache_alloc(size_t size);
 CATZILLA_API void *catzilla_cache_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the cache class; a block of another class is freed as well.
+ * Frees a block of the cache class; a block of another class is freed as well, and reported in debug mode.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
@@ -487,7 +601,8 @@ CATZILLA_API void *catzilla_cache_realloc(void *block, size_t size);
  * # Safety
  * `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_cache_free(void *block);
+CATZILLA_API
+void catzilla_cache_free(void *block);
 
 /**
  * Allocates `size` bytes in the static class, whose memory ends with a mount or an instance.
@@ -511,7 +626,7 @@ CATZILLA_API void *catzilla_static_alloc(size_t size);
 CATZILLA_API void *catzilla_static_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the static class; a block of another class is freed as well.
+ * Frees a block of the static class; a block of another class is freed as well, and reported in debug mode.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
@@ -520,7 +635,8 @@ CATZILLA_API void *catzilla_static_realloc(void *block, size_t size);
  * # Safety
  * `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_static_free(void *block);
+CATZILLA_API
+void catzilla_static_free(void *block);
 
 /**
  * Allocates `size` bytes in the task class, whose memory ends with its task.
@@ -544,7 +660,7 @@ CATZILLA_API void *catzilla_task_alloc(size_t size);
 CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the task class; a block of another class is freed as well.
+ * Frees a block of the task class; a block of another class is freed as well, and reported in debug mode.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
@@ -553,7 +669,8 @@ CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
  * # Safety
  * `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_task_free(void *block);
+CATZILLA_API
+void catzilla_task_free(void *block);
 
 /**
  * Refuses what would let class `of` exceed `bytes`; SIZE_MAX is no budget, 0 refuses everything. It
@@ -614,40 +731,76 @@ CATZILLA_API
 void catzilla_memory_last_refusal(struct catzilla_memory_refusal_t *out);
 
 /**
- * Writes what is still live to stderr, a line for each class that has something.
+ * Chooses how much is looked at, before the first allocation or init: 0 nothing, 1 every block, 2 also
+ * whether pointers outlive what they point to when a region is reset. The environment's `CATZILLA_DEBUG`
+ * may ask for more.
  *
  * Threads: any.
- */
-CATZILLA_API void catzilla_memory_check_leaks(void);
-
-/**
- * In debug mode, records that `block` was allocated at `line` of `file`. `CATZILLA_MALLOC` calls it.
- *
- * Memory:  borrows `file` for as long as the block lives; NULL for either does nothing.
- * Threads: any.
- *
- * # Safety
- * `block` is NULL or a live block of this library, `file` is NULL or ends in NUL.
+ * Errors:  CATZILLA_ERR_STATE after the first use, unless that level is in force already;
+ *          CATZILLA_ERR_INVALID for any other level.
  */
 CATZILLA_API
-void catzilla_memory_track_allocation(void *_block,
-                                      size_t _size,
-                                      const char *_file,
-                                      int _line);
+int catzilla_memory_set_debug(int level);
 
 /**
- * In debug mode, records that `block` is about to be freed at `line` of `file`. `CATZILLA_FREE` calls it.
+ * Names who is told what debug mode finds; the process then goes on. Without anybody (NULL), a report
+ * goes to stderr, and one of damaged memory ends the process.
+ *
+ * Memory:  keeps `user_data` and hands it to `callback`, nothing more.
+ * Threads: any; `callback` runs on whichever thread found it, holds no lock of this library, and may
+ *          use it.
+ */
+CATZILLA_API
+void catzilla_memory_set_report(catzilla_memory_report_fn callback,
+                                void *user_data);
+
+/**
+ * In debug mode, lets `successes` more allocations of class `of` succeed and the next one fail as if
+ * there were no memory; after that all succeed again. A negative number takes it back.
+ *
+ * Threads: any; whichever allocates next.
+ * Errors:  CATZILLA_ERR_STATE outside debug mode, CATZILLA_ERR_INVALID for a value that is no class.
+ */
+CATZILLA_API
+int catzilla_memory_fail_after(enum catzilla_memory_type_t of,
+                               long successes);
+
+/**
+ * Says on stderr what is still live: a line for each class that has something. In debug mode it is a
+ * report for each class and place of allocation, to whoever is told of such.
+ *
+ * Threads: any.
+ */
+CATZILLA_API
+void catzilla_memory_check_leaks(void);
+
+/**
+ * In debug mode, records that `block` was allocated at `line` of `file`. `CATZILLA_MALLOC` and the other
+ * recording macros call it.
  *
  * Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
  * Threads: any.
  *
  * # Safety
- * `block` is NULL or a block of this library, `file` is NULL or ends in NUL.
+ * `file` is NULL, or ends in NUL and stays.
  */
 CATZILLA_API
-void catzilla_memory_track_deallocation(void *_block,
-                                        const char *_file,
-                                        int _line);
+void catzilla_memory_track_allocation(void *block,
+                                      size_t size,
+                                      const char *file,
+                                      int line);
+
+/**
+ * In debug mode, records that the calling thread is about to free `block` at `line` of `file`.
+ * `CATZILLA_FREE` calls it.
+ *
+ * Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
+ * Threads: any.
+ *
+ * # Safety
+ * `file` is NULL, or ends in NUL and stays.
+ */
+CATZILLA_API void catzilla_memory_track_deallocation(void *block, const char *file, int line);
 
 /**
  * Starts the memory layer, silently. Allocating starts it too; calling this first tells what failed.
@@ -1397,6 +1550,7 @@ CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, memory_efficiency_score) =
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_stats_t, cache_misses) == 144);
 CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_refusal_t) == 24);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_memory_refusal_t, limit) == 8);
+CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_report_t) == 96);
 CATZILLA_MEMORY_PIN(sizeof(catzilla_memory_class_stats_t) == 120);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, cursor) == 0);
 CATZILLA_MEMORY_PIN(offsetof(catzilla_region_t, end) == 8);

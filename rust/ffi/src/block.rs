@@ -22,10 +22,10 @@ unsafe fn realloc(class: Class, block: *mut c_void, size: usize) -> *mut c_void 
 /// # Safety
 /// As `block::free`.
 #[inline]
-unsafe fn free(block: *mut c_void) {
+unsafe fn free(believed: Option<Class>, block: *mut c_void) {
     if let Some(block) = NonNull::new(block.cast()) {
         // SAFETY: the caller's promise.
-        unsafe { block::free(block) };
+        unsafe { block::free_believing(block, believed, None) };
     }
 }
 
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn catzilla_realloc(block: *mut c_void, size: usize) -> *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(None, block) };
 }
 
 /// Allocates `size` bytes in the request class, whose memory ends when the reply is written.
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn catzilla_request_realloc(block: *mut c_void, size: usiz
     unsafe { realloc(Class::Request, block, size) }
 }
 
-/// Frees a block of the request class; a block of another class is freed as well.
+/// Frees a block of the request class; a block of another class is freed as well, and reported in debug mode.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn catzilla_request_realloc(block: *mut c_void, size: usiz
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_request_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(Some(Class::Request), block) };
 }
 
 /// Allocates `size` bytes in the response class, whose memory ends when its last byte is written.
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn catzilla_response_realloc(block: *mut c_void, size: usi
     unsafe { realloc(Class::Response, block, size) }
 }
 
-/// Frees a block of the response class; a block of another class is freed as well.
+/// Frees a block of the response class; a block of another class is freed as well, and reported in debug mode.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn catzilla_response_realloc(block: *mut c_void, size: usi
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_response_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(Some(Class::Response), block) };
 }
 
 /// Allocates `size` bytes in the cache class, whose memory ends when its entry is evicted.
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn catzilla_cache_realloc(block: *mut c_void, size: usize)
     unsafe { realloc(Class::Cache, block, size) }
 }
 
-/// Frees a block of the cache class; a block of another class is freed as well.
+/// Frees a block of the cache class; a block of another class is freed as well, and reported in debug mode.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn catzilla_cache_realloc(block: *mut c_void, size: usize)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_cache_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(Some(Class::Cache), block) };
 }
 
 /// Allocates `size` bytes in the static class, whose memory ends with a mount or an instance.
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn catzilla_static_realloc(block: *mut c_void, size: usize
     unsafe { realloc(Class::Static, block, size) }
 }
 
-/// Frees a block of the static class; a block of another class is freed as well.
+/// Frees a block of the static class; a block of another class is freed as well, and reported in debug mode.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn catzilla_static_realloc(block: *mut c_void, size: usize
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_static_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(Some(Class::Static), block) };
 }
 
 /// Allocates `size` bytes in the task class, whose memory ends with its task.
@@ -256,7 +256,7 @@ pub unsafe extern "C" fn catzilla_task_realloc(block: *mut c_void, size: usize) 
     unsafe { realloc(Class::Task, block, size) }
 }
 
-/// Frees a block of the task class; a block of another class is freed as well.
+/// Frees a block of the task class; a block of another class is freed as well, and reported in debug mode.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
@@ -267,5 +267,5 @@ pub unsafe extern "C" fn catzilla_task_realloc(block: *mut c_void, size: usize) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_task_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
-    unsafe { free(block) };
+    unsafe { free(Some(Class::Task), block) };
 }

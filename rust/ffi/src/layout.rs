@@ -2,7 +2,7 @@
 
 use crate::types::{
     catzilla_allocator_type_t, catzilla_memory_class_stats_t, catzilla_memory_refusal_t,
-    catzilla_memory_stats_t, catzilla_memory_type_t, catzilla_region_t,
+    catzilla_memory_report_t, catzilla_memory_stats_t, catzilla_memory_type_t, catzilla_region_t,
 };
 use catzilla_memory::error::Error;
 use catzilla_memory::region::Region;
@@ -34,6 +34,7 @@ const _: () = {
     assert!(size_of::<catzilla_memory_refusal_t>() == 24);
     assert!(offset_of!(catzilla_memory_refusal_t, limit) == 8);
     assert!(size_of::<catzilla_memory_class_stats_t>() == 120);
+    assert!(size_of::<catzilla_memory_report_t>() == 96);
     // Compiled into C callers' inline functions; these two never move.
     assert!(offset_of!(catzilla_region_t, cursor) == 0);
     assert!(offset_of!(catzilla_region_t, end) == 8);

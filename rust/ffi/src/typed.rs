@@ -96,10 +96,9 @@ pub unsafe extern "C" fn catzilla_memory_free_sized(
     block: *mut c_void,
     size: usize,
 ) {
-    let _ = (of, size);
     if let Some(block) = NonNull::new(block.cast()) {
         // SAFETY: the caller's promise.
-        unsafe { block::free(block) };
+        unsafe { block::free_believing(block, class_from_c(of).ok(), Some(size.max(1))) };
     }
 }
 

@@ -169,6 +169,65 @@ pub type catzilla_memory_write_fn =
 pub type catzilla_memory_budget_fn =
     Option<unsafe extern "C" fn(of: c_int, charged: usize, budget: usize, user_data: *mut c_void)>;
 
+/// What debug mode found: a block that was free already was freed again.
+pub const CATZILLA_MEMORY_REPORT_DOUBLE_FREE: c_int = 1;
+/// What debug mode found: bytes behind the block were written.
+pub const CATZILLA_MEMORY_REPORT_OVERRUN: c_int = 2;
+/// What debug mode found: the block was written after it was freed.
+pub const CATZILLA_MEMORY_REPORT_USE_AFTER_FREE: c_int = 3;
+/// What debug mode found: a class's free function got a block of another class, and freed it.
+pub const CATZILLA_MEMORY_REPORT_WRONG_CLASS: c_int = 4;
+/// What debug mode found: a block was freed with a size that is not its own.
+pub const CATZILLA_MEMORY_REPORT_WRONG_SIZE: c_int = 5;
+/// What debug mode found: what was freed is no block of this library.
+pub const CATZILLA_MEMORY_REPORT_UNKNOWN: c_int = 6;
+/// What debug mode found: blocks of one class and place are still live.
+pub const CATZILLA_MEMORY_REPORT_LEAK: c_int = 7;
+/// What debug mode found: a block that lives longer points into a region that ended.
+pub const CATZILLA_MEMORY_REPORT_ESCAPE: c_int = 8;
+
+/// What debug mode found.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[allow(non_camel_case_types)]
+pub struct catzilla_memory_report_t {
+    /// One of CATZILLA_MEMORY_REPORT_*.
+    pub kind: c_int,
+    /// The block's class; -1 where it is not known.
+    pub of: c_int,
+    /// The block; of several, one.
+    pub block: *const c_void,
+    /// Its size as it was asked for; of several, of all together.
+    pub size: usize,
+    /// How many blocks there are alike; more than 1 in leaks alone.
+    pub count: usize,
+    /// Where it was allocated; NULL where no macro recorded it.
+    pub file: *const c_char,
+    /// The line in `file`.
+    pub line: c_int,
+    /// The line in `free_file`.
+    pub free_line: c_int,
+    /// Where it was freed, first if twice; NULL where no macro recorded it.
+    pub free_file: *const c_char,
+    /// The block that points to it; NULL but for CATZILLA_MEMORY_REPORT_ESCAPE.
+    pub holder: *const c_void,
+    /// Where in the holder the pointer is.
+    pub holder_offset: usize,
+    /// The holder's class, or -1.
+    pub holder_of: c_int,
+    /// The line in `holder_file`.
+    pub holder_line: c_int,
+    /// Where the holder was allocated; NULL where no macro recorded it.
+    pub holder_file: *const c_char,
+    /// All of it as text, callers included; ends in NUL.
+    pub text: *const c_char,
+}
+
+/// Receives what debug mode found, borrowed for the call.
+#[allow(non_camel_case_types)]
+pub type catzilla_memory_report_fn =
+    Option<unsafe extern "C" fn(report: *const catzilla_memory_report_t, user_data: *mut c_void)>;
+
 /// Receives one report: its level (`CATZILLA_MEMORY_LOG_*`), one line that ends in NUL and is borrowed
 /// for the call, and the pointer that was registered with the function. May be called on any thread.
 #[allow(non_camel_case_types)]

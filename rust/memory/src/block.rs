@@ -4,7 +4,7 @@
 //! behind it, in functions that are not inlined.
 
 use crate::class::Class;
-use crate::{budget, process, stats};
+use crate::{budget, debug, process, stats};
 use core::ptr::NonNull;
 
 #[cfg(feature = "jemalloc")]
@@ -64,7 +64,11 @@ fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
         budget::refuse_for_want(class, size);
         return None;
     }
-    match process::backend() {
+    let backend = process::backend();
+    if debug::is_on() {
+        return debug::alloc(class, size, 0, zeroed);
+    }
+    match backend {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => arenas::alloc(class, size, zeroed),
         _ => plain::alloc(class, size, zeroed),
@@ -81,7 +85,11 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
         budget::refuse_for_want(class, size);
         return None;
     };
-    match process::backend() {
+    let backend = process::backend();
+    if debug::is_on() {
+        return debug::alloc(class, size, alignment, false);
+    }
+    match backend {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => arenas::alloc_aligned(class, size, alignment, rounded),
         _ => {
@@ -127,7 +135,12 @@ pub unsafe fn realloc(
         budget::refuse_for_want(class, size);
         return None;
     }
-    match process::backend() {
+    let backend = process::backend();
+    if debug::is_on() {
+        // SAFETY: the caller's promise.
+        return unsafe { debug::resize(class, block, size) };
+    }
+    match backend {
         #[cfg(feature = "jemalloc")]
         // SAFETY: the caller's promise.
         Backend::Jemalloc => unsafe { arenas::resize(class, block, size) },
@@ -142,6 +155,17 @@ pub unsafe fn realloc(
 /// `block` is live and from this crate, and is not used afterwards.
 #[inline]
 pub unsafe fn free(block: NonNull<u8>) {
+    // SAFETY: the caller's promise.
+    unsafe { free_believing(block, None, None) };
+}
+
+/// As [`free`], of a block that the caller believes to be of `class`, and of `size` where it says. Only
+/// debug mode cares, and reports where that is wrong.
+///
+/// # Safety
+/// As [`free`].
+#[inline]
+pub unsafe fn free_believing(block: NonNull<u8>, class: Option<Class>, size: Option<usize>) {
     #[cfg(feature = "jemalloc")]
     if let Some(place) = partition::find(block.as_ptr() as usize) {
         let bin = place.bin();
@@ -152,13 +176,18 @@ pub unsafe fn free(block: NonNull<u8>) {
         }
     }
     // SAFETY: the caller's promise.
-    unsafe { free_slow(block) };
+    unsafe { free_slow(block, class, size) };
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn free_slow(block: NonNull<u8>) {
-    match process::backend() {
+unsafe fn free_slow(block: NonNull<u8>, class: Option<Class>, size: Option<usize>) {
+    let backend = process::backend();
+    if debug::is_on() {
+        // SAFETY: the caller's promise.
+        return unsafe { debug::free(block, class, size) };
+    }
+    match backend {
         #[cfg(feature = "jemalloc")]
         // SAFETY: the caller's promise.
         Backend::Jemalloc => unsafe { arenas::free(block) },
@@ -187,6 +216,9 @@ pub unsafe fn promote(class: Class, block: NonNull<u8>) -> Option<NonNull<u8>> {
 /// # Safety
 /// `block` is live and from this crate.
 pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
+    if debug::is_on() {
+        return debug::size_of(block);
+    }
     match process::backend() {
         #[cfg(feature = "jemalloc")]
         // SAFETY: the caller's promise.
@@ -202,7 +234,11 @@ pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
 /// # Safety
 /// With the system's allocator `address` is a live block of this crate.
 pub unsafe fn class_of(address: *const u8) -> Option<Class> {
-    match process::started()? {
+    let backend = process::started()?;
+    if debug::is_on() {
+        return debug::class_of(address);
+    }
+    match backend {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => crate::backend::jemalloc::owner_of(address as usize).class(),
         // SAFETY: the caller's promise.

@@ -21,6 +21,7 @@ mod backend;
 pub mod block;
 pub mod budget;
 pub mod class;
+pub mod debug;
 pub mod error;
 pub mod log;
 pub mod process;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::sync::Lock;
 #[cfg(feature = "jemalloc")]
 use crate::{arena, cache, options, partition, test_hooks, thread};
-use crate::{budget, log, profile, stats};
+use crate::{budget, debug, log, profile, stats};
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -90,6 +90,7 @@ fn start_locked(state: &mut State) -> Backend {
     if let Some(backend) = started() {
         return backend;
     }
+    debug::read_environment();
     let mut backend = state.preferred.unwrap_or(built_in());
     if backend == Backend::Jemalloc && !start_jemalloc() {
         backend = Backend::System;
@@ -120,7 +121,7 @@ fn start_jemalloc() -> bool {
     let _ = arena::create_missing();
     thread::start();
     // Without a partition a free could not tell which magazine a block belongs to.
-    cache::enable(partition::is_reserved());
+    cache::enable(partition::is_reserved() && !debug::is_on());
     true
 }
 
@@ -149,6 +150,19 @@ fn complete() -> Result<()> {
     if started() == Some(Backend::Jemalloc) {
         return arena::create_missing();
     }
+    Ok(())
+}
+
+/// Runs `change` if nothing was allocated or started yet.
+///
+/// # Errors
+/// `State` if it was.
+pub fn before_first_use(change: impl FnOnce()) -> Result<()> {
+    let _state = STATE.lock();
+    if started().is_some() {
+        return Err(Error::State);
+    }
+    change();
     Ok(())
 }
 
@@ -188,6 +202,9 @@ pub fn init_with(backend: Backend) -> Result<()> {
 /// Gives back what is unused and counts from zero again. Blocks, arenas and usage stay.
 pub fn cleanup() {
     let Some(backend) = started() else { return };
+    if debug::is_on() {
+        debug::report_leaks();
+    }
     // Fails where there is no profile, which then is off.
     let _ = profile::set_active(false);
     #[cfg(feature = "jemalloc")]
@@ -290,6 +307,7 @@ extern "C" fn before_fork() {
     STATE.acquire();
     log::before_fork();
     budget::before_fork();
+    debug::before_fork();
     #[cfg(feature = "jemalloc")]
     thread::before_fork();
 }
@@ -299,6 +317,7 @@ extern "C" fn after_fork() {
     unsafe {
         #[cfg(feature = "jemalloc")]
         thread::after_fork();
+        debug::after_fork();
         budget::after_fork();
         log::after_fork();
         STATE.release();

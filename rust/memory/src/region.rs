@@ -7,11 +7,12 @@
 //! tool that watches the allocator (`AddressSanitizer`, this crate's debug mode) watches each block.
 
 use crate::block;
-use crate::budget;
 use crate::class::Class;
 use crate::error::{Error, Result, set_errno_out_of_memory};
+use crate::{budget, debug};
 use core::cell::Cell;
 use core::ffi::c_void;
+use core::ops::Range;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -88,7 +89,7 @@ impl Region {
             used_elsewhere: Cell::new(0),
             high_water: Cell::new(0),
             class,
-            checked: blocks_are_checked(),
+            checked: debug::is_on() || blocks_are_watched(),
         };
         // SAFETY: the block is new, large enough, and aligned to 16.
         unsafe { region.write(new) };
@@ -271,6 +272,9 @@ impl Region {
         self.run_cleanups();
         self.high_water.set(self.high_water());
         let singles = self.singles.replace(null_mut());
+        if self.checked {
+            debug::region_ends(self.class, ranges(singles));
+        }
         if !singles.is_null() {
             free_list(singles);
         }
@@ -321,6 +325,17 @@ fn bytes_of(head: *mut Head) -> *mut u8 {
     head.wrapping_add(1).cast()
 }
 
+/// Where the blocks of a list are.
+fn ranges(mut head: *mut Head) -> impl Iterator<Item = Range<usize>> {
+    core::iter::from_fn(move || {
+        let start = bytes_of(head) as usize;
+        // SAFETY: the list's blocks are live.
+        let block = unsafe { head.as_ref()? };
+        head = block.next;
+        Some(start..start.saturating_add(block.used))
+    })
+}
+
 /// Gives a list of chunks or of single blocks back.
 fn free_list(mut head: *mut Head) {
     while let Some(block) = NonNull::new(head) {
@@ -333,16 +348,16 @@ fn free_list(mut head: *mut Head) {
 }
 
 const UNKNOWN: u8 = 2;
-static CHECKED: AtomicU8 = AtomicU8::new(UNKNOWN);
+static WATCHED: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// Whether something watches blocks one by one.
-fn blocks_are_checked() -> bool {
-    match CHECKED.load(Ordering::Relaxed) {
+fn blocks_are_watched() -> bool {
+    match WATCHED.load(Ordering::Relaxed) {
         UNKNOWN => {
             // SAFETY: the name ends in NUL.
             let found =
                 unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__asan_poison_memory_region".as_ptr()) };
-            CHECKED.store(u8::from(!found.is_null()), Ordering::Relaxed);
+            WATCHED.store(u8::from(!found.is_null()), Ordering::Relaxed);
             !found.is_null()
         }
         known => known == 1,

@@ -3,8 +3,8 @@
 use crate::class::Class;
 use crate::error::{Error, Result};
 use crate::process::{self, Backend};
-use crate::stats;
 use crate::writer::{self, Format};
+use crate::{debug, stats};
 use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
@@ -57,6 +57,9 @@ pub fn dump() {
 
 /// What is still live, on stderr: a line for each class that has something, or one that says nothing is.
 pub fn leaks() {
+    if debug::is_on() {
+        return debug::report_leaks();
+    }
     let mut found = false;
     for class in Class::ALL {
         let live = stats::live(class);

@@ -4,4 +4,5 @@
 mod errand;
 #[cfg(feature = "jemalloc")]
 pub mod jemalloc;
+pub mod raw;
 pub mod system;
