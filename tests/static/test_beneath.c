@@ -162,6 +162,20 @@ static void links_that_stay_below_are_followed_by_the_kernel_alone(void **state)
     expect("link-to-dir/b.txt", true, 0, 2);
 }
 
+static void what_may_not_be_read_is_told_apart(void **state)
+{
+    (void)state;
+    assert_int_equal(fchmodat(root.fd, "a.txt", 0, 0), 0);
+    /* root reads all there is, so it steps down for a moment. */
+    bool is_root = geteuid() == 0;
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0);
+    expect_both_ways("a.txt", CATZILLA_ERR_ACCESS, 0);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(fchmodat(root.fd, "a.txt", 0644, 0), 0);
+}
+
 static void no_descriptor_is_left_open(void **state)
 {
     (void)state;
@@ -196,6 +210,7 @@ int main(void)
         cmocka_unit_test(pipes_and_sockets_are_not_found_and_nobody_waits),
         cmocka_unit_test(no_link_leads_out),
         cmocka_unit_test(links_that_stay_below_are_followed_by_the_kernel_alone),
+        cmocka_unit_test(what_may_not_be_read_is_told_apart),
         cmocka_unit_test(no_descriptor_is_left_open),
         cmocka_unit_test(a_root_must_be_a_directory),
     };
