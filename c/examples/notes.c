@@ -4,8 +4,8 @@
  * A body lives in the request class and ends with its request. A note outlives it, so it is copied
  * into the cache class, by a call that one sees. DELETE frees it again.
  */
-#include <catzilla/catzilla.h>
-#include <signal.h>
+#include "example.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,43 +81,21 @@ static int discard(catzilla_request_t *request, catzilla_response_t *response, v
     return catzilla_response_status(response, 204);
 }
 
-/* Says where it listens, so that a port of 0 can be used. */
-static int run(catzilla_server_t *server)
+static int add_routes(catzilla_server_t *server, void *user_data)
 {
-    uint16_t port;
-    int rc = catzilla_server_listen(server);
+    int rc = catzilla_server_route(server, "POST", "/notes", add, user_data);
     if (rc == 0)
-        rc = catzilla_server_port(server, &port);
-    if (rc != 0)
-        return rc;
-    printf("http://127.0.0.1:%u/notes\n", (unsigned)port);
-    fflush(stdout);
-    return catzilla_server_run(server);
+        rc = catzilla_server_route(server, "GET", "/notes/{id:uint}", get, user_data);
+    return rc != 0
+               ? rc
+               : catzilla_server_route(server, "DELETE", "/notes/{id:uint}", discard, user_data);
 }
 
 int main(int argc, char **argv)
 {
     static notes_t notes;
-    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
-    catzilla_server_t *server;
-    options.port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 8080);
-    int rc = catzilla_server_create(&options, &server);
-    if (rc == 0)
-        rc = catzilla_server_route(server, "POST", "/notes", add, &notes);
-    if (rc == 0)
-        rc = catzilla_server_route(server, "GET", "/notes/{id:uint}", get, &notes);
-    if (rc == 0)
-        rc = catzilla_server_route(server, "DELETE", "/notes/{id:uint}", discard, &notes);
-    if (rc == 0)
-        rc = catzilla_server_watch_signal(server, SIGINT, NULL, NULL);
-    if (rc == 0)
-        rc = catzilla_server_watch_signal(server, SIGTERM, NULL, NULL);
-    if (rc == 0)
-        rc = run(server);
-    if (rc != 0)
-        fprintf(stderr, "notes: %s\n", catzilla_strerror(rc));
-    catzilla_server_destroy(server);
+    int status = example_serve(argc, argv, "/notes", add_routes, &notes);
     for (int i = 0; i < MOST_NOTES; i++)
         catzilla_cache_free(notes.at[i].text);
-    return rc != 0;
+    return status;
 }

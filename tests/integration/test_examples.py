@@ -2,8 +2,9 @@
 
 import os
 import re
+import time
 
-from harness import BUILD, SOURCE, Process, wait_until
+from harness import BUILD, SANITIZER, SOURCE, Process, wait_until
 from wire import Connection
 
 
@@ -52,3 +53,102 @@ def test_notes_are_kept_until_they_are_deleted(start):
         assert connection.get(place).status == 404
         connection.send(b"POST /notes HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n" * 101)
         assert [connection.read().status for _ in range(101)] == [201] * 100 + [507]
+
+
+def test_news_reaches_all_that_listen(start):
+    server = start(BUILD / "c" / "examples" / "news", "0")
+    assert b"EventSource" in server.get("/").body
+    with server.connect() as first, server.connect() as second:
+        for listener in (first, second):
+            listener.send(b"GET /news HTTP/1.1\r\nHost: t\r\n\r\n")
+            assert listener.read_head()["Content-Type"] == "text/event-stream"
+        for text in ("it rains", "two\nlines"):
+            body = text.encode()
+            assert server.exchange(b"POST /news HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n%b"
+                                   % (len(body), body)).status == 204
+            for listener in (first, second):
+                size = int(listener.read_to(b"\r\n"), 16)
+                lines = listener.read_bytes(size).decode().splitlines()
+                assert listener.read_bytes(2) == b"\r\n"
+                assert [line.removeprefix("data:").strip() for line in lines if line] == text.split("\n")
+    # Both have gone; news goes on, also with nobody left to hear it.
+    assert server.exchange(b"POST /news HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx").status == 204
+
+
+def test_a_listener_that_reads_nothing_is_let_go(start):
+    server = start(BUILD / "c" / "examples" / "news", "0")
+    server.get("/")
+    before = server.resident()
+    with server.connect(receive_buffer=4096) as deaf, server.connect() as teller:
+        deaf.send(b"GET /news HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert deaf.read_head().status == 200
+        for _ in range(200):
+            teller.send(b"POST /news HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n"
+                        + b"x" * 100000)
+            assert teller.read().status == 204
+        if not SANITIZER:
+            assert server.resident() - before < 4 << 20
+
+
+def fnv(data):
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return f"{len(data)} {value:016x}\n".encode()
+
+
+def test_an_upload_is_summed_up_without_being_kept(start):
+    server = start(BUILD / "c" / "examples" / "upload", "0")
+    data = bytes(i * 31 % 256 for i in range(100000))
+    with server.connect() as connection:
+        connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + data)
+        assert connection.read().body == fnv(data)
+        connection.send(b"POST /sum HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + b"".join(b"3e8\r\n%b\r\n" % data[at:at + 1000]
+                                   for at in range(0, len(data), 1000)) + b"0\r\n\r\n")
+        assert connection.read().body == fnv(data)
+        connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n")
+        assert connection.read().body == fnv(b"")
+
+
+def test_a_large_upload_costs_no_memory(start):
+    server = start(BUILD / "c" / "examples" / "upload", "0")
+    megabyte = bytes(1 << 20)
+    count = 20 if SANITIZER else 100
+    server.exchange(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n")
+    before = server.resident()
+    with server.connect() as connection:
+        connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n"
+                        % (count << 20))
+        for _ in range(count):
+            connection.send(megabyte)
+        assert connection.read().body.split()[0] == b"%d" % (count << 20)
+    if not SANITIZER:
+        assert server.resident() - before < 2 << 20
+
+
+def test_an_upload_that_breaks_off_is_forgotten(start):
+    server = start(BUILD / "c" / "examples" / "upload", "0")
+    for _ in range(20):
+        with server.connect() as connection:
+            connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nhalf")
+    assert server.exchange(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n").status == 200
+
+
+def test_a_reply_may_come_later_while_others_are_served(start):
+    server = start(BUILD / "c" / "examples" / "later", "0")
+    with server.connect() as slow, server.connect() as quick:
+        slow.send(b"GET /sleep/1000 HTTP/1.1\r\nHost: t\r\n\r\nGET /sleep/0 HTTP/1.1\r\nHost: t\r\n\r\n")
+        started = time.monotonic()
+        assert quick.get("/sleep/0").body == b"slept 0 ms\n"
+        assert time.monotonic() - started < 0.9
+        assert slow.read().body == b"slept 1000 ms\n"
+        assert slow.read().body == b"slept 0 ms\n"
+
+
+def test_a_client_that_goes_before_its_reply_does_no_harm(start):
+    server = start(BUILD / "c" / "examples" / "later", "0")
+    for _ in range(20):
+        with server.connect() as connection:
+            connection.send(b"GET /sleep/50 HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert server.get("/sleep/0").status == 200
