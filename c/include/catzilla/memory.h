@@ -1219,7 +1219,7 @@ int catzilla_memory_write_stats(enum catzilla_memory_format_t format,
 CATZILLA_API void catzilla_memory_reset_stats(void);
 
 /**
- * Starts jemalloc's sampled heap profile.
+ * Starts jemalloc's sampled heap profile. While it runs every call reaches jemalloc, and is slower.
  *
  * Threads: any.
  * Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, or where jemalloc was built or started
@@ -1236,6 +1236,21 @@ int catzilla_memory_enable_profiling(void);
  * Source:  mallctl `prof.active`.
  */
 CATZILLA_API void catzilla_memory_disable_profiling(void);
+
+/**
+ * Writes what the heap profile sampled and is still live to the file `path`, for `jeprof` to read.
+ *
+ * Memory:  borrows `path` for the call.
+ * Threads: any.
+ * Errors:  CATZILLA_ERR_UNSUPPORTED as `catzilla_memory_enable_profiling`, CATZILLA_ERR_INVALID for a
+ *          NULL or a file that cannot be written.
+ * Source:  mallctl `prof.dump`.
+ *
+ * # Safety
+ * `path` is NULL or ends in NUL.
+ */
+CATZILLA_API
+int catzilla_memory_dump_profile(const char *path);
 
 /**
  * Writes usage and counts to stderr, a line per class.

@@ -9,7 +9,7 @@ use catzilla_memory::class::Class;
 use catzilla_memory::error::Error;
 use catzilla_memory::writer::{Format, Snapshot};
 use catzilla_memory::{profile, stats, text, writer};
-use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -207,7 +207,7 @@ pub extern "C" fn catzilla_memory_reset_stats() {
     stats::reset();
 }
 
-/// Starts jemalloc's sampled heap profile.
+/// Starts jemalloc's sampled heap profile. While it runs every call reaches jemalloc, and is slower.
 ///
 /// Threads: any.
 /// Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, or where jemalloc was built or started
@@ -226,6 +226,27 @@ pub extern "C" fn catzilla_memory_enable_profiling() -> c_int {
 pub extern "C" fn catzilla_memory_disable_profiling() {
     // That there is none to stop is no failure.
     let _ = profile::set_active(false);
+}
+
+/// Writes what the heap profile sampled and is still live to the file `path`, for `jeprof` to read.
+///
+/// Memory:  borrows `path` for the call.
+/// Threads: any.
+/// Errors:  CATZILLA_ERR_UNSUPPORTED as `catzilla_memory_enable_profiling`, CATZILLA_ERR_INVALID for a
+///          NULL or a file that cannot be written.
+/// Source:  mallctl `prof.dump`.
+///
+/// # Safety
+/// `path` is NULL or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn catzilla_memory_dump_profile(path: *const c_char) -> c_int {
+    guard(|| {
+        if path.is_null() {
+            return Err(Error::Invalid);
+        }
+        // SAFETY: not NULL; the rest is the caller's promise.
+        profile::dump(unsafe { CStr::from_ptr(path) })
+    })
 }
 
 /// Writes usage and counts to stderr, a line per class.

@@ -296,6 +296,8 @@ nodes! {
     OPT_PROF: Ctl<bool, 2> = Ctl::new(c"opt.prof");
     /// Whether heap profiling samples now.
     PROF_ACTIVE: Ctl<bool, 2> = Ctl::new(c"prof.active");
+    /// Writing a path writes the profile there.
+    PROF_DUMP: Ctl<*const c_char, 2> = Ctl::new(c"prof.dump");
     /// The size of a page.
     PAGE: Ctl<usize, 2> = Ctl::new(c"arenas.page");
 }
