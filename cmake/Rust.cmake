@@ -60,6 +60,7 @@ if(CATZILLA_SANITIZE STREQUAL "thread")
   target_link_libraries(catzilla_tsan_memory PRIVATE catzilla_sanitizers)
   set_target_properties(catzilla_tsan_memory PROPERTIES POSITION_INDEPENDENT_CODE ON)
   set(catzilla_rust_parts "$<TARGET_OBJECTS:catzilla_tsan_memory>")
+  target_link_libraries(catzilla_ffi INTERFACE ${catzilla_rust_parts})
 endif()
 
 # Makes TARGET the library of all Rust: a shared library, or an INTERFACE over a sealed archive.
