@@ -239,10 +239,19 @@ CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);
 CATZILLA_API void catzilla_request_resume(catzilla_request_t *request);
 
 /**
- * Memory that ends with the request, aligned to 16; there is no free.
- * Memory:  request class.
- * Threads: the request's loop.
+ * The request's region: whatever a handler allocates in it ends with the request, and cleanups
+ * added to it run then. Its limit is the server's max_request_memory.
+ * Memory:  request class; borrowed until the reply is complete.
+ * Threads: the request's loop, or whoever holds a reply that was put off.
  * Errors:  NULL when memory is exhausted.
+ */
+CATZILLA_API catzilla_region_t *catzilla_request_region(catzilla_request_t *request);
+
+/**
+ * Memory that ends with the request, aligned to 16; there is no free.
+ * Memory:  the request's region.
+ * Threads: the request's loop, or whoever holds a reply that was put off.
+ * Errors:  NULL past max_request_memory, or when memory is exhausted.
  */
 CATZILLA_API void *catzilla_request_scratch(catzilla_request_t *request, size_t size);
 

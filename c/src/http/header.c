@@ -93,10 +93,12 @@ bool cz_header_same(catzilla_slice_t a, catzilla_slice_t b)
 
 static bool is_port(catzilla_slice_t text)
 {
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] < '0' || text.data[i] > '9')
+    if (text.size > 5)
+        return false;
+    for (const char *at = text.data, *end = at + text.size; at < end; at++)
+        if ((unsigned char)(*at - '0') > 9)
             return false;
-    return text.size <= 5;
+    return true;
 }
 
 /* "[address]" with an optional port; `value` begins with the bracket. */
@@ -120,13 +122,13 @@ bool cz_header_is_host(catzilla_slice_t value)
 {
     if (value.size > 0 && value.data[0] == '[')
         return is_literal(value);
-    size_t size = 0;
-    while (size < value.size && (kind[(unsigned char)value.data[size]] & IS_HOST) != 0)
-        size++;
-    if (size == value.size)
+    const char *at = value.data, *end = value.data + value.size;
+    while (at < end && (kind[(unsigned char)*at] & IS_HOST) != 0)
+        at++;
+    if (at == end)
         return true;
-    catzilla_slice_t port = {value.data + size + 1, value.size - size - 1};
-    return size > 0 && value.data[size] == ':' && is_port(port);
+    catzilla_slice_t port = {at + 1, (size_t)(end - at) - 1};
+    return at > value.data && *at == ':' && is_port(port);
 }
 
 catzilla_slice_t cz_header_trim(catzilla_slice_t text)

@@ -29,6 +29,8 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->chain = NULL;
     request->entered = 0;
     request->param_count = 0;
+    request->regions = NULL;
+    request->region = NULL;
     request->detached = NULL;
     request->reader = NULL;
     request->may_stream = false;
@@ -43,6 +45,7 @@ void cz_request_destroy(catzilla_request_t *request)
     if (request == NULL)
         return;
     cz_arena_release(&request->arena);
+    cz_regions_give(request->regions, request->region);
     cz_pool_give(request->pool, request->detached, request->detached_size);
     cz_pool_give(request->pool, request, request->block_size);
 }
@@ -62,6 +65,8 @@ int cz_request_detach(catzilla_request_t *request)
         return CATZILLA_ERR_NOMEM;
     memcpy(block, message->head.base, size);
     message->head.base = block;
+    /* Another thread must not take it off the worker's list. */
+    catzilla_request_region(request);
     /* Pairs parsed before are slices of where the bytes were. */
     request->query.parsed = request->form.parsed = request->cookies.parsed = false;
     request->query.count = request->form.count = request->cookies.count = 0;
@@ -268,5 +273,15 @@ catzilla_slice_t catzilla_request_peer(const catzilla_request_t *request)
 
 void *catzilla_request_scratch(catzilla_request_t *request, size_t size)
 {
-    return cz_arena_take(&request->arena, size);
+    catzilla_region_t *region = catzilla_request_region(request);
+    return region == NULL ? NULL : catzilla_region_alloc(region, size);
+}
+
+catzilla_region_t *catzilla_request_region(catzilla_request_t *request)
+{
+    if (request->region != NULL)
+        return request->region;
+    request->regions = request->ops->regions(request->owner);
+    request->region = cz_regions_take(request->regions);
+    return request->region;
 }

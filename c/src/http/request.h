@@ -4,6 +4,7 @@
 #include "http/arena.h"
 #include "http/pairs.h"
 #include "http/parser.h"
+#include "http/regions.h"
 
 #include <catzilla/request.h>
 #include <catzilla/router.h>
@@ -13,6 +14,7 @@
 typedef struct cz_request_owner_ops {
     catzilla_slice_t (*peer)(void *owner);
     void (*resume)(void *owner); /* reads on after a pause */
+    cz_regions_t *(*regions)(void *owner);
 } cz_request_owner_ops_t;
 
 typedef struct cz_request_param {
@@ -26,9 +28,11 @@ struct catzilla_request {
     cz_message_t message;
     size_t block_size;
     cz_pool_t *pool;
-    cz_arena_t arena;
-    cz_pool_t direct; /* set while another thread may take memory of the request */
-    char *detached;   /* a copy of head and body that stays where it is, for a reply put off */
+    cz_arena_t arena;          /* what the library itself takes */
+    cz_regions_t *regions;     /* where `region` goes back to */
+    catzilla_region_t *region; /* what handlers take; NULL until asked for */
+    cz_pool_t direct;          /* set while another thread may take memory of the request */
+    char *detached; /* a copy of head and body that stays where it is, for a reply put off */
     size_t detached_size;
     catzilla_body_fn reader; /* of a streaming route */
     void *reader_data;

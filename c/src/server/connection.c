@@ -342,7 +342,12 @@ static catzilla_slice_t peer_text(void *owner)
     return text;
 }
 
-static const cz_request_owner_ops_t owner_ops = {peer_text, resume_reading};
+static cz_regions_t *regions_of(void *owner)
+{
+    return &((cz_connection_t *)owner)->worker->regions;
+}
+
+static const cz_request_owner_ops_t owner_ops = {peer_text, resume_reading, regions_of};
 
 static bool request_begin(cz_connection_t *connection, char *base)
 {

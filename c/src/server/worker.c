@@ -96,6 +96,7 @@ static void on_tick(uv_timer_t *tick)
     }
     cz_connections_check_totals(worker, now);
     if (!worker->active) {
+        cz_regions_trim(&worker->regions);
         cz_pool_trim(&worker->requests);
         cz_pool_trim(&worker->responses);
         if (worker->open_count == 0) {
@@ -151,6 +152,7 @@ int cz_worker_open(cz_worker_t *worker)
     cz_pool_init(&worker->requests, catzilla_request_alloc, catzilla_request_free, CACHED_BYTES);
     cz_pool_init(&worker->responses, catzilla_response_alloc, catzilla_response_free, CACHED_BYTES);
     cz_pool_init(&worker->connections, catzilla_malloc, catzilla_free, CACHED_BYTES);
+    worker->regions.limit = worker->limits.max_memory;
     cz_deadlines_init(&worker->deadlines);
     worker->deadlines.timeout_ms[CZ_WAIT_REQUEST] = worker->options->idle_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_HEAD] = worker->options->header_timeout_ms;
@@ -209,6 +211,7 @@ void cz_worker_close(cz_worker_t *worker)
     catzilla_request_free(worker->read_buffer);
     worker->read_buffer = NULL;
     cz_posts_close(&worker->posts);
+    cz_regions_trim(&worker->regions);
     cz_pool_trim(&worker->requests);
     cz_pool_trim(&worker->responses);
     cz_pool_trim(&worker->connections);

@@ -3,6 +3,7 @@
 #define CZ_SERVER_WORKER_H
 #include "http/parser.h"
 #include "http/pool.h"
+#include "http/regions.h"
 #include "http/response.h"
 #include "server/deadline.h"
 #include "server/listener.h"
@@ -35,6 +36,7 @@ typedef struct cz_worker {
     cz_posts_t posts;
     char *read_buffer; /* shared by all connections; request class */
     cz_pool_t requests;
+    cz_regions_t regions;
     cz_pool_t responses;
     cz_pool_t connections;
     cz_deadlines_t deadlines;

@@ -1,0 +1,31 @@
+/* Regions kept for reuse: a request that needs none costs none, and a busy worker makes few. */
+#include "http/regions.h"
+
+catzilla_region_t *cz_regions_take(cz_regions_t *regions)
+{
+    catzilla_region_t *region = NULL;
+    if (regions->count > 0)
+        return regions->spare[--regions->count];
+    if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
+        return NULL;
+    catzilla_region_set_limit(region, regions->limit);
+    return region;
+}
+
+void cz_regions_give(cz_regions_t *regions, catzilla_region_t *region)
+{
+    if (region == NULL)
+        return;
+    if (regions->count == CZ_REGIONS_SPARE) {
+        catzilla_region_destroy(region);
+        return;
+    }
+    catzilla_region_reset(region);
+    regions->spare[regions->count++] = region;
+}
+
+void cz_regions_trim(cz_regions_t *regions)
+{
+    while (regions->count > 0)
+        catzilla_region_destroy(regions->spare[--regions->count]);
+}
