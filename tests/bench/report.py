@@ -10,9 +10,10 @@ import time
 from xml.sax.saxutils import escape
 
 
-def run_json(command, timeout=120):
+def run_json(command, timeout=120, environment=None):
     """Runs a benchmark program; its last line of output is a JSON object."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True, text=True,
+                          env={**os.environ, **(environment or {})})
     return json.loads(done.stdout.splitlines()[-1])
 
 

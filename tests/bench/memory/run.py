@@ -51,12 +51,12 @@ class Bench:
         """Those of `peers` that were built."""
         return [peer for peer in peers if self.programs[peer].exists()]
 
-    def run(self, peer, *arguments, pinned=True, timeout=300):
+    def run(self, peer, *arguments, pinned=True, timeout=300, environment=None):
         """Runs a peer's program, on the last processor unless its threads choose themselves."""
         words = [str(word) for word in (self.programs[peer], *arguments)]
         if pinned:
             words = ["taskset", "-c", str(self.cpus[-1]), *words]
-        return report.run_json(words, timeout)
+        return report.run_json(words, timeout, environment)
 
     def instructions(self, peer):
         """Instructions an alloc and free, the loop's included: the difference of two runs."""
@@ -81,6 +81,16 @@ def turns(bench, peers, runs, mode, amount, pinned=True):
     return {peer: report.medians(list_of) for peer, list_of in samples.items()}
 
 
+def without_profiler(bench, args):
+    """The typed mix with jemalloc's heap profiler off, as it is by default, and left out at start."""
+    samples = {"off": [], "left out": []}
+    for _ in range(args.runs):
+        for how, list_of in samples.items():
+            settings = {"_RJEM_MALLOC_CONF": "prof:false"} if how == "left out" else None
+            list_of.append(bench.run("catzilla", "typed", args.steps, environment=settings))
+    return {how: report.medians(list_of) for how, list_of in samples.items()}
+
+
 def speed(bench, args):
     """Nanoseconds of the mix, typed and untyped, of regions, of threads; where the blocks lie."""
     out = {
@@ -89,6 +99,8 @@ def speed(bench, args):
         "misplaced": turns(bench, MIX_PEERS, 1, "misplaced", args.steps),
         "regions": turns(bench, PEERS, args.runs, "regions", args.steps // 10),
     }
+    if bench.have(["catzilla"]):
+        out["profiler"] = without_profiler(bench, args)
     if len(bench.cpus) > 1:
         out["scaling"] = turns(bench, MIX_PEERS, args.runs, "scaling", args.steps, pinned=False)
         out["handover"] = turns(bench, MIX_PEERS, args.runs, "handover", args.steps, pinned=False)
@@ -167,6 +179,7 @@ def goals_text(data):
     ratio("untyped / jemalloc", "untyped", "ns", "catzilla", "jemalloc", "<= 1.00")
     ratio("typed, shared library / C layer", "typed", "ns", "catzilla_shared", "c_layer", "<= 0.80")
     ratio("handed over / jemalloc", "handover", "ns", "catzilla", "jemalloc", "<= 1.00")
+    ratio("profiler off / left out", "profiler", "ns", "off", "left out", "<= 1.02")
     ratio("glibc / regions", "regions", "ns", "glibc", "catzilla", ">= 3")
     for name, part, field, goal in (
             ("20 region blocks and a reset, ns", "regions", "ns", "<= 20"),
