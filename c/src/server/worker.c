@@ -103,6 +103,8 @@ static void on_tick(uv_timer_t *tick)
             cz_pool_trim(&worker->connections);
             uv_timer_stop(tick);
         }
+        /* What the pools gave up lies in this thread's magazines, and pages of it may have aged. */
+        catzilla_memory_thread_idle();
     }
     worker->active = false;
     cz_listener_retry(worker);
