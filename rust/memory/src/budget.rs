@@ -37,10 +37,14 @@ impl Account {
         }
     }
 
-    /// Charges `bytes` unless that exceeds the limit; a refusal leaves no trace, so that no other thread
-    /// is refused because of it.
+    /// Charges `bytes` unless that exceeds the limit.
     fn charge(&self, bytes: usize) -> bool {
-        let limit = self.limit.load(Relaxed);
+        self.charge_within(bytes, self.limit.load(Relaxed))
+    }
+
+    /// Charges `bytes` unless that exceeds `limit`; a refusal leaves no trace, so that no other thread is
+    /// refused because of it.
+    fn charge_within(&self, bytes: usize, limit: usize) -> bool {
         if limit == NONE {
             self.charge_anyway(bytes);
             return true;
@@ -196,30 +200,30 @@ pub(crate) fn reserve_live(class: Class, bytes: usize, live: fn(Class) -> usize)
     let guard = LOOK.lock();
     for scope in [Scope::Class(class), Scope::Process] {
         let limit = limit(scope);
-        if limit == NONE {
-            continue;
-        }
-        let live = match scope {
-            Scope::Class(class) => live(class),
-            Scope::Process => Class::ALL
-                .into_iter()
-                .map(live)
-                .fold(0, usize::saturating_add),
+        let within = if limit == NONE {
+            NONE
+        } else {
+            let charged = charged(scope);
+            let live = match scope {
+                Scope::Class(class) => live(class),
+                Scope::Process => Class::ALL
+                    .into_iter()
+                    .map(live)
+                    .fold(0, usize::saturating_add),
+            };
+            limit.saturating_add(charged.saturating_sub(live))
         };
-        if live.saturating_add(bytes) > limit {
+        // Those who do not look may charge meanwhile, so this is no plain addition.
+        if !scope.account().charge_within(bytes, within) {
+            if scope == Scope::Process {
+                CLASSES.get(class).discharge(bytes);
+            }
             drop(guard);
             refuse_by_limit(class, limit, bytes);
             return false;
         }
     }
-    charge_anyway(class, bytes);
     true
-}
-
-/// Charges `bytes` whatever the limits say.
-pub(crate) fn charge_anyway(class: Class, bytes: usize) {
-    CLASSES.get(class).charge_anyway(bytes);
-    PROCESS.charge_anyway(bytes);
 }
 
 /// Takes `bytes` off again.
