@@ -25,11 +25,11 @@ DEADLINE = 60 if SANITIZER else 20
 class Process:
     """A program under test. Its output is read as it comes; its end is checked."""
 
-    def __init__(self, *command, cwd=None):
+    def __init__(self, *command, cwd=None, **variables):
         self.command = [str(word) for word in command]
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=cwd)
+            stderr=subprocess.PIPE, cwd=cwd, env={**os.environ, **variables})
         self.pid = self.process.pid
         self.output = ""
 
@@ -73,8 +73,8 @@ class Process:
 class Server(Process):
     """A server that says its URL in its first line."""
 
-    def __init__(self, *command, cwd=None):
-        super().__init__(*command, cwd=cwd)
+    def __init__(self, *command, cwd=None, **variables):
+        super().__init__(*command, cwd=cwd, **variables)
         self.first_line = self.read_line()
         self.url = re.search(r"http://[^/]+", self.first_line)[0]
         host, self.port = re.fullmatch(r"http://\[?([^]]+?)]?:(\d+)", self.url).groups()
@@ -99,8 +99,8 @@ def start():
     """Starts servers; whatever still runs at the end must stop cleanly and in silence."""
     servers = []
 
-    def begin(*command, cwd=None):
-        servers.append(Server(*command, cwd=cwd))
+    def begin(*command, cwd=None, **variables):
+        servers.append(Server(*command, cwd=cwd, **variables))
         return servers[-1]
 
     yield begin
@@ -114,8 +114,8 @@ def start():
 def serve(start):
     """Starts `catzilla serve` on a port of the system's choice."""
 
-    def begin(*words, cwd=None):
-        return start(PROGRAM, "serve", *words, "--port", "0", cwd=cwd)
+    def begin(*words, cwd=None, **variables):
+        return start(PROGRAM, "serve", *words, "--port", "0", cwd=cwd, **variables)
 
     return begin
 
@@ -124,8 +124,8 @@ def serve(start):
 def handlers(start):
     """Starts the test server, which has handlers; options are words such as max_body_bytes=10."""
 
-    def begin(*words):
-        return start(BUILD / "tests" / "integration" / "test_server", *words)
+    def begin(*words, **variables):
+        return start(BUILD / "tests" / "integration" / "test_server", *words, **variables)
 
     return begin
 

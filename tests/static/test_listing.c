@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "static/listing.h"
 
+#include <catzilla/errors.h>
 #include <catzilla/memory.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -113,13 +114,48 @@ static void a_page_leaves_nothing_live(void **state)
     assert_int_equal(response_before, response_after);
 }
 
+/* Lets one allocation more succeed each time, up until the page can be written. */
+static void running_out_of_memory_leaves_nothing_live(void **state)
+{
+    static const catzilla_memory_type_t classes[] = {CATZILLA_MEMORY_REQUEST,
+                                                     CATZILLA_MEMORY_RESPONSE};
+    (void)state;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        int rc = CATZILLA_ERR_NOMEM;
+        int successes = 0;
+        for (; rc != 0 && successes < 1000; successes++) {
+            size_t before;
+            size_t after;
+            char *page;
+            size_t size;
+            catzilla_memory_get_arena_stats(classes[i], &before, NULL);
+            assert_int_equal(catzilla_memory_fail_after(classes[i], successes), 0);
+            assert_int_equal(lseek(directory, 0, SEEK_SET), 0);
+            rc = cz_listing_write(directory, CATZILLA_SLICE("/"), true, false, &page, &size);
+            if (rc == 0)
+                catzilla_response_free(page);
+            else if (rc != CATZILLA_ERR_NOMEM || page != NULL)
+                fail_msg("%d with %d allocations", rc, successes);
+            catzilla_memory_get_arena_stats(classes[i], &after, NULL);
+            assert_int_equal(before, after);
+        }
+        assert_int_equal(catzilla_memory_fail_after(classes[i], -1), 0);
+        assert_int_equal(rc, 0);
+        assert_true(successes > 2);
+    }
+}
+
 int main(void)
 {
+    /* Only debug mode lets allocations fail. */
+    if (catzilla_memory_set_debug(1) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_escaped_as_links_and_as_text),
         cmocka_unit_test(directories_come_first_and_files_in_order),
         cmocka_unit_test(what_is_not_served_is_not_shown),
         cmocka_unit_test(a_page_leaves_nothing_live),
+        cmocka_unit_test(running_out_of_memory_leaves_nothing_live),
     };
     return cmocka_run_group_tests_name("static/listing", tests, plant_directory, remove_directory);
 }

@@ -75,6 +75,19 @@ static void a_root_that_is_not_there_is_told_apart(void **state)
     assert_int_equal(static_bytes(), before);
 }
 
+static void without_memory_there_is_no_mount_and_no_descriptor(void **state)
+{
+    catzilla_static_t *mount;
+    int descriptor = next_descriptor();
+    size_t before = static_bytes();
+    (void)state;
+    assert_int_equal(catzilla_memory_fail_after(CATZILLA_MEMORY_STATIC, 0), 0);
+    assert_int_equal(catzilla_static_create(root, NULL, &mount), CATZILLA_ERR_NOMEM);
+    assert_null(mount);
+    assert_int_equal(static_bytes(), before);
+    assert_int_equal(next_descriptor(), descriptor);
+}
+
 static void malformed_options_are_refused(void **state)
 {
     static const catzilla_static_type_t no_type[] = {{"foo", NULL}};
@@ -115,10 +128,14 @@ static void options_of_an_older_header_take_the_defaults(void **state)
 
 int main(void)
 {
+    /* Only debug mode lets allocations fail. */
+    if (catzilla_memory_set_debug(1) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mount_lives_in_the_static_class_and_leaves_nothing),
         cmocka_unit_test(destroying_nothing_is_nothing),
         cmocka_unit_test(a_root_that_is_not_there_is_told_apart),
+        cmocka_unit_test(without_memory_there_is_no_mount_and_no_descriptor),
         cmocka_unit_test(malformed_options_are_refused),
         cmocka_unit_test(options_of_an_older_header_take_the_defaults),
     };
