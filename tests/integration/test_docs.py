@@ -1,11 +1,13 @@
 """The guide and the README against what they speak of."""
 
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
-from harness import SOURCE
+from harness import BUILD, SOURCE
 
 PAGES = sorted([*SOURCE.glob("*.md"), *(SOURCE / "docs").glob("*.md")])
 
@@ -97,4 +99,17 @@ def test_every_public_function_is_documented(kind, comment):
     assert len(comment) > 20
     if kind == "CATZILLA_API":
         assert comment.startswith("/**")
-        assert "Threads:" in comment or "threads" in comment
+        assert re.search(r"^ \* (Threads:|Memory, threads)", comment, re.M)
+
+
+def test_every_symbol_of_the_library_is_declared():
+    libraries = [os.environ.get(name) for name in ("CATZILLA_LIBRARY", "CATZILLA_MEMORY_LIBRARY")]
+    if None in libraries:
+        libraries = [BUILD / "libcatzilla.a", BUILD / "libcatzilla-memory.a"]
+    flags = ["-D"] if libraries[0] and str(libraries[0]).endswith(".so") else []
+    listing = subprocess.run(["nm", *flags, "-g", "--defined-only", *libraries],
+                             capture_output=True, text=True, check=True).stdout
+    exported = set(re.findall(r" T (catzilla_\w+)", listing))
+    declared = {param.id.split(":")[1] for param in declarations()}
+    assert len(exported) > 100
+    assert exported <= declared

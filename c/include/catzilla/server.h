@@ -186,8 +186,9 @@ CATZILLA_API int catzilla_server_join(catzilla_server_t *server);
 
 /**
  * Makes catzilla_server_run() or _join() return soon, also a call yet to come. Idempotent. Open
- * connections are closed, replies under way are cut off. Threads: any; async-signal-safe. Errors:
- * none known; 0.
+ * connections are closed, replies under way are cut off.
+ * Threads: any; async-signal-safe.
+ * Errors:  none known; 0.
  */
 CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
 
@@ -203,7 +204,8 @@ CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
 /**
  * Calls `callback` in the loop of the server's first worker when the process gets signal `signum`.
  * NULL as callback stops the server. The handler of the signal is process-wide: of several servers
- * that watch the same signal each gets its call. Memory:  borrows `user_data` until destroy.
+ * that watch the same signal each gets its call.
+ * Memory:  borrows `user_data` until destroy.
  * Threads: one at a time, before the server runs or from its callbacks.
  * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_STATE once the
  *          server stops, CATZILLA_ERR_NOMEM, CATZILLA_ERR_SYSTEM.
