@@ -7,15 +7,17 @@
 
 const char flags_help[] =
     "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--workers N] [--log FILE]\n"
+    "                      [--drain SECONDS]\n"
     "       catzilla --version\n"
     "       catzilla --help\n"
     "\n"
-    "serve        serves the files of DIR, or of the current directory, over HTTP until\n"
-    "             SIGINT or SIGTERM\n"
+    "serve        serves the files of DIR, or of the current directory, over HTTP; SIGTERM\n"
+    "             lets replies under way finish, SIGINT or a second SIGTERM does not\n"
     "--host       the numeric address to listen on; 127.0.0.1 unless given\n"
     "--port       the port; 8080 unless given, 0 for one that the system chooses\n"
     "--workers    threads that serve; 1 unless given\n"
     "--log        appends a line for each request to FILE; - means stderr\n"
+    "--drain      seconds that replies under way may take after SIGTERM; 10 unless given\n"
     "\n"
     "Exit status: 0 after a stop by signal, 2 when it could not start.\n";
 
@@ -27,6 +29,7 @@ static const struct flag {
     unsigned least;
     unsigned most;
 } known[] = {
+    {"--drain", offsetof(flags_t, drain), "number of seconds", 0, 86400},
     {"--host", offsetof(flags_t, host), NULL, 0, 0},
     {"--log", offsetof(flags_t, log), NULL, 0, 0},
     {"--port", offsetof(flags_t, port), "port", 0, 65535},
@@ -114,7 +117,8 @@ static int read_serve(int argc, char **argv, flags_t *out, char trouble[FLAGS_TR
 
 int flags_read(int argc, char **argv, flags_t *out, char trouble[FLAGS_TROUBLE_SIZE])
 {
-    *out = (flags_t){.command = COMMAND_SERVE, .host = "127.0.0.1", .port = 8080, .workers = 1};
+    *out = (flags_t){
+        .command = COMMAND_SERVE, .host = "127.0.0.1", .port = 8080, .workers = 1, .drain = 10};
     if (argc < 2) {
         snprintf(trouble, FLAGS_TROUBLE_SIZE, "no command; try catzilla serve or catzilla --help");
         return -1;

@@ -10,6 +10,7 @@ typedef struct flags {
     const char *host;
     unsigned port;
     unsigned workers;
+    unsigned drain;  /* seconds */
     const char *log; /* a file's name, "-" for stderr, or NULL */
 } flags_t;
 

@@ -67,10 +67,12 @@ static void announce(const flags_t *flags, uint16_t port)
 
 static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_t *mount)
 {
+    /* A drain of 0 seconds still ends, and a deadline of 0 is none. */
+    signals_t signals = {.drain_ms = flags->drain == 0 ? 1 : flags->drain * 1000};
     uint16_t port;
     int rc = catzilla_server_route(server, "GET", "/{path*}", catzilla_static_serve, mount);
     if (rc == 0)
-        rc = signals_watch(server);
+        rc = signals_watch(server, &signals);
     if (rc != 0) {
         complain("%s", catzilla_strerror(rc));
         return STATUS_REFUSED;
@@ -84,6 +86,7 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
     if (rc == 0) {
         announce(flags, port);
         rc = catzilla_server_run(server);
+        signals_tell(server);
     }
     if (rc != 0)
         complain("%s", catzilla_strerror(rc));

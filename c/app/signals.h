@@ -2,8 +2,20 @@
 #ifndef CZ_APP_SIGNALS_H
 #define CZ_APP_SIGNALS_H
 #include <catzilla/server.h>
+#include <stdbool.h>
 
-/* SIGINT and SIGTERM stop `server`; a client or terminal that went away ends nothing. */
-int signals_watch(catzilla_server_t *server);
+typedef struct signals {
+    uint32_t drain_ms; /* how long what runs may take after SIGTERM */
+    bool draining;
+} signals_t;
+
+/*
+ * SIGTERM drains `server`, and SIGINT or a second SIGTERM stops it; a client or terminal that
+ * went away ends nothing. Borrows `signals` while the server lives.
+ */
+int signals_watch(catzilla_server_t *server, signals_t *signals);
+
+/* After the run: says what a drain had to cut off, if anything. */
+void signals_tell(const catzilla_server_t *server);
 
 #endif

@@ -112,13 +112,18 @@ static void *run(void *data)
     return rc == 0 ? NULL : host;
 }
 
-void host_start(host_t *host)
+void host_serve(host_t *host)
 {
     pthread_t thread;
-    assert_int_equal(catzilla_server_listen(host->server), 0);
-    assert_int_equal(catzilla_server_port(host->server, &host->port), 0);
     assert_int_equal(pthread_create(&thread, NULL, run, host), 0);
     host->thread = (unsigned long)thread;
+}
+
+void host_start(host_t *host)
+{
+    assert_int_equal(catzilla_server_listen(host->server), 0);
+    assert_int_equal(catzilla_server_port(host->server, &host->port), 0);
+    host_serve(host);
 }
 
 void host_run(host_t *host, const catzilla_server_options_t *options)

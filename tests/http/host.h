@@ -15,6 +15,9 @@ typedef struct host {
 /* A server with the routes that the tests talk to; `options` may be NULL. */
 void host_create(host_t *host, const catzilla_server_options_t *options);
 
+/* Runs in a thread. */
+void host_serve(host_t *host);
+
 /* Listens on a port of the system's choice and runs in a thread. */
 void host_start(host_t *host);
 

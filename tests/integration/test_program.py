@@ -42,7 +42,8 @@ def test_version_names_everything_built_in():
 def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
-    for flag in ("serve", "--host", "--port", "--workers", "--log", "--version", "--help"):
+    for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain",
+                 "--version", "--help"):
         assert flag in output
 
 
@@ -155,7 +156,7 @@ def test_open_connections_do_not_hold_up_the_stop(serve, tmp_path, sent):
     with server.connect() as connection:
         connection.send(sent)
         assert server.get("/").status == 200  # so the first connection has been accepted too
-        assert server.stop()[0] == 0
+        assert server.stop(signal.SIGINT)[0] == 0
 
 
 def test_the_port_is_free_again_after_the_stop(serve, start, tmp_path):

@@ -193,6 +193,42 @@ CATZILLA_API int catzilla_server_join(catzilla_server_t *server);
 CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
 
 /**
+ * Ends the server in order: connections that wait to be accepted still are, then no more come;
+ * those without a request are closed, the others after the reply that they are about, and
+ * catzilla_server_run() or _join() returns. What is still open after `deadline_ms`, or at a
+ * catzilla_server_stop() before that, is cut off; 0 is no deadline. Later calls change nothing.
+ * Threads: any; async-signal-safe.
+ * Errors:  none known; 0.
+ */
+CATZILLA_API int catzilla_server_drain(catzilla_server_t *server, uint32_t deadline_ms);
+
+/* How a drain went. Fields are only ever added at the end. */
+typedef struct catzilla_drain_report {
+    size_t size;            /* as the caller compiled it */
+    uint64_t finished;      /* connections that got their reply after the drain began */
+    uint64_t aborted;       /* connections that ended with a request or reply under way */
+    uint64_t bytes_unsent;  /* of replies to those */
+    uint64_t live_bytes[6]; /* of each class, by catzilla_memory_type_t, in the whole process */
+} catzilla_drain_report_t;
+
+#define CATZILLA_DRAIN_REPORT_INIT                                                                 \
+    {                                                                                              \
+        sizeof(catzilla_drain_report_t), 0, 0, 0,                                                  \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/**
+ * Writes how the drain went to `out`, which starts from the initialiser.
+ * Threads: any, after catzilla_server_run() or _join() has returned.
+ * Errors:  CATZILLA_ERR_STATE before that, or where nobody has asked for a drain;
+ *          CATZILLA_ERR_INVALID for a struct newer than the library. `out` is untouched then.
+ */
+CATZILLA_API int catzilla_server_drain_report(const catzilla_server_t *server,
+                                              catzilla_drain_report_t *out);
+
+/**
  * Releases the server. NULL is a no-op.
  * Memory:  everything the server holds; never calls catzilla_memory_cleanup(), since other
  *          servers may live in the process.

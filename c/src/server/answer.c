@@ -275,7 +275,8 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
 
 void cz_connection_answer(cz_connection_t *connection)
 {
-    if (!connection->request->message.head.keep_alive || connection->worker->stopping)
+    if (!connection->request->message.head.keep_alive || connection->worker->stopping ||
+        connection->worker->draining)
         connection->ends = true;
     if (connection->requests + 1 >= connection->worker->options->max_requests)
         connection->ends = true;

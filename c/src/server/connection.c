@@ -46,6 +46,7 @@ static void on_closed(uv_handle_t *handle)
         connection->previous->next = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
+    cz_drain_count(connection);
     cz_output_drop(&connection->output, &worker->responses);
     cz_connection_early_lost(connection);
     bool released = cz_connection_pending_lost(connection);
@@ -153,7 +154,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     parse(connection, buffer->base, (size_t)size);
 }
 
-static void read_start(cz_connection_t *connection)
+void cz_connection_read_start(cz_connection_t *connection)
 {
     if (connection->reading || connection->peer_ended || connection->closing)
         return;
@@ -306,7 +307,7 @@ void cz_connection_resume(cz_connection_t *connection)
     if (connection->own != NULL && unparsed < connection->own_used)
         parse(connection, connection->own + unparsed, connection->own_used - unparsed);
     if (!connection->paused && may_parse(connection))
-        read_start(connection);
+        cz_connection_read_start(connection);
 }
 
 static void resume_reading(void *owner)
@@ -359,36 +360,5 @@ static bool request_begin(cz_connection_t *connection, char *base)
     if (worker->options->access != NULL)
         connection->request->started_ns = uv_hrtime();
     connection->began_ms = uv_now(worker->loop);
-    return true;
-}
-
-bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
-{
-    cz_connection_t *connection = NULL;
-    size_t size;
-    uv_os_fd_t fd;
-    connection = cz_pool_take(&worker->connections, CZ_CONNECTION_BLOCK, &size);
-    if (connection == NULL)
-        return false;
-    memset(connection, 0, sizeof *connection);
-    connection->worker = worker;
-    if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
-        cz_pool_give(&worker->connections, connection, CZ_CONNECTION_BLOCK);
-        return false;
-    }
-    connection->tcp.data = connection;
-    connection->next = worker->open;
-    if (worker->open != NULL)
-        worker->open->previous = connection;
-    worker->open = connection;
-    worker->open_count++;
-    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) != 0 ||
-        uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
-        cz_connection_close(connection);
-        return true;
-    }
-    connection->fd = fd;
-    cz_connection_wait(connection, CZ_WAIT_REQUEST);
-    read_start(connection);
     return true;
 }

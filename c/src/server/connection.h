@@ -38,6 +38,7 @@ typedef struct cz_connection {
     bool gone;       /* closed, and waits for its reply to be completed */
     bool parsing;    /* a handler or reader may run */
     bool peer_ended; /* the peer will send no more */
+    bool drains;     /* the drain of its worker is about it */
     uint8_t peer_size;
     char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;
@@ -100,6 +101,12 @@ void cz_connection_release(cz_connection_t *connection);
 
 /* Takes a waiting connection off the listener; false: no memory, it waits there as before. */
 bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener);
+
+/* Serves a socket that was accepted elsewhere; false: no memory, and the socket is the caller's. */
+bool cz_connection_adopt(cz_worker_t *worker, int fd);
+
+/* Reads on, where it does not and may. */
+void cz_connection_read_start(cz_connection_t *connection);
 
 /* Sends what waits, from the check or when a write has ended. */
 void cz_connection_flush(cz_connection_t *connection);

@@ -21,17 +21,41 @@ void cz_server_wake(catzilla_server_t *server)
         cz_worker_wake(&server->workers[i]);
 }
 
+static void on_timer_closed(uv_handle_t *handle)
+{
+    catzilla_server_t *server = handle->data;
+    cz_worker_handle_closed(&server->workers[0]);
+}
+
 static void worker_stop(cz_worker_t *worker)
 {
+    catzilla_server_t *server = worker->server;
     if (worker->index == 0)
-        cz_signals_stop(worker->server);
+        cz_signals_stop(server);
+    if (worker->index == 0 && server->drain_timed)
+        uv_close((uv_handle_t *)&server->drain_timer, on_timer_closed);
+    if (worker->index == 0)
+        server->drain_timed = false;
     cz_worker_stop(worker);
 }
 
 void cz_server_look(cz_worker_t *worker)
 {
-    if (atomic_load(&worker->server->stop_asked))
+    catzilla_server_t *server = worker->server;
+    if (atomic_load(&server->drain_set) && !worker->stopping)
+        cz_drain_begin(worker);
+    if (atomic_load(&server->stop_asked))
         worker_stop(worker);
+}
+
+void cz_server_ended(catzilla_server_t *server)
+{
+    server->state = CZ_SERVER_ENDED;
+    for (int type = CATZILLA_MEMORY_REQUEST; type <= CATZILLA_MEMORY_GENERAL; type++) {
+        size_t live = 0;
+        catzilla_memory_get_arena_stats((catzilla_memory_type_t)type, &live, NULL);
+        server->drain_live_bytes[type] = live;
+    }
 }
 
 static void worker_fill(catzilla_server_t *server, uint32_t index)

@@ -29,6 +29,13 @@ struct catzilla_server {
     cz_gate_t gate;
     _Atomic(uint16_t) port; /* 0 until it listens */
     atomic_bool stop_asked;
+    atomic_bool drain_asked;
+    atomic_bool drain_set; /* the deadline can be read */
+    _Atomic(uint32_t) drain_deadline_ms;
+    _Atomic(uint32_t) drained_workers;
+    uv_timer_t drain_timer; /* in the loop of the first worker */
+    bool drain_timed;       /* it is open */
+    uint64_t drain_live_bytes[6];
     bool listening;
     bool threaded; /* started by catzilla_server_start(), not joined yet */
     cz_server_state_t state;
@@ -41,6 +48,9 @@ int cz_options_read(const catzilla_server_options_t *given, catzilla_server_opti
 
 /* Does in the worker's loop what has been asked of the server. */
 void cz_server_look(cz_worker_t *worker);
+
+/* Every worker has closed; in the thread that ran or joined them. */
+void cz_server_ended(catzilla_server_t *server);
 
 /* Makes all workers look; any thread, async-signal-safe. */
 void cz_server_wake(catzilla_server_t *server);

@@ -2,6 +2,7 @@
  * Listening. One worker has one plain socket. For several the first is bound plainly too, so that
  * a taken port is an error; only then it allows SO_REUSEPORT, and the others join it.
  */
+#define _GNU_SOURCE /* accept4 */
 #include "server/connection.h"
 #include "server/instance.h"
 
@@ -178,6 +179,34 @@ void cz_listener_retry(cz_worker_t *worker)
     for (cz_listener_t *at = worker->listeners; at != NULL; at = at->next)
         if (at->waits)
             accept_one(at);
+}
+
+static void empty_one(cz_listener_t *listener)
+{
+    cz_worker_t *worker = listener->worker;
+    cz_gate_t *gate = &worker->server->gate;
+    uv_os_fd_t from;
+    /* libuv holds one that it has accepted already. */
+    if (listener->waits)
+        accept_one(listener);
+    if (listener->waits || uv_fileno(&listener->uv.handle, &from) != 0)
+        return;
+    while (cz_gate_enter(gate)) {
+        int fd = accept4(from, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && cz_connection_adopt(worker, fd))
+            continue;
+        if (fd >= 0)
+            close(fd);
+        cz_gate_leave(gate);
+        break;
+    }
+    cz_worker_tick_start(worker);
+}
+
+void cz_listener_empty(cz_worker_t *worker)
+{
+    for (cz_listener_t *at = worker->listeners; at != NULL; at = at->next)
+        empty_one(at);
 }
 
 void cz_listener_close_all(cz_worker_t *worker)

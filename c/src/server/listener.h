@@ -37,6 +37,9 @@ int cz_listener_open(struct cz_worker *worker, int fd, int backlog);
 /* Tries again where connections wait for room. */
 void cz_listener_retry(struct cz_worker *worker);
 
+/* Accepts everything that waits at the worker's listeners, as far as there is room. */
+void cz_listener_empty(struct cz_worker *worker);
+
 /* Closes all listeners of the worker. */
 void cz_listener_close_all(struct cz_worker *worker);
 

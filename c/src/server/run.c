@@ -64,7 +64,7 @@ static int threads_start(catzilla_server_t *server, uint32_t first)
     close_from(server, at);
     if (first > 0)
         cz_worker_run(&server->workers[0]);
-    server->state = CZ_SERVER_ENDED;
+    cz_server_ended(server);
     return CATZILLA_ERR_SYSTEM;
 }
 
@@ -77,7 +77,7 @@ int catzilla_server_run(catzilla_server_t *server)
         return rc;
     cz_worker_run(&server->workers[0]);
     join(server, 1, server->worker_count);
-    server->state = CZ_SERVER_ENDED;
+    cz_server_ended(server);
     return 0;
 }
 
@@ -97,6 +97,6 @@ int catzilla_server_join(catzilla_server_t *server)
         return CATZILLA_ERR_STATE;
     join(server, 0, server->worker_count);
     server->threaded = false;
-    server->state = CZ_SERVER_ENDED;
+    cz_server_ended(server);
     return 0;
 }

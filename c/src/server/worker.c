@@ -135,6 +135,7 @@ void cz_worker_connection_closed(cz_worker_t *worker)
     worker->open_count--;
     if (cz_gate_leave(&worker->server->gate))
         cz_server_wake(worker->server);
+    cz_drain_check(worker);
 }
 
 void cz_worker_handle_closed(cz_worker_t *worker)

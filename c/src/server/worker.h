@@ -6,6 +6,7 @@
 #include "http/regions.h"
 #include "http/response.h"
 #include "server/deadline.h"
+#include "server/drain.h"
 #include "server/listener.h"
 #include "server/posts.h"
 #include "server/routes.h"
@@ -45,6 +46,9 @@ typedef struct cz_worker {
     struct cz_connection **flush_end; /* where the next one goes */
     uint32_t open_count;
     bool stopping;
+    bool draining;
+    bool has_drained; /* no connection is left */
+    cz_drain_counts_t drained;
     bool date_fresh; /* cleared once an iteration of the loop */
     bool active;     /* a request was served since the last tick */
     int64_t date_second;

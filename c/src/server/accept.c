@@ -1,0 +1,57 @@
+/* How a connection begins: taken off a listener, or made of a socket accepted elsewhere. */
+#include "server/connection.h"
+
+#include <string.h>
+
+/* A connection without a socket yet, among those of its worker; NULL when memory is exhausted. */
+static cz_connection_t *begin(cz_worker_t *worker)
+{
+    size_t size;
+    cz_connection_t *connection = cz_pool_take(&worker->connections, CZ_CONNECTION_BLOCK, &size);
+    if (connection == NULL)
+        return NULL;
+    memset(connection, 0, sizeof *connection);
+    connection->worker = worker;
+    if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
+        cz_pool_give(&worker->connections, connection, CZ_CONNECTION_BLOCK);
+        return NULL;
+    }
+    connection->tcp.data = connection;
+    connection->next = worker->open;
+    if (worker->open != NULL)
+        worker->open->previous = connection;
+    worker->open = connection;
+    worker->open_count++;
+    return connection;
+}
+
+/* `rc` tells whether the handle has its socket. */
+static void serve(cz_connection_t *connection, int rc)
+{
+    uv_os_fd_t fd;
+    if (rc != 0 || uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
+        cz_connection_close(connection);
+        return;
+    }
+    connection->fd = fd;
+    cz_connection_wait(connection, CZ_WAIT_REQUEST);
+    cz_connection_read_start(connection);
+}
+
+bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
+{
+    cz_connection_t *connection = begin(worker);
+    if (connection == NULL)
+        return false;
+    serve(connection, uv_accept(listener, (uv_stream_t *)&connection->tcp));
+    return true;
+}
+
+bool cz_connection_adopt(cz_worker_t *worker, int fd)
+{
+    cz_connection_t *connection = begin(worker);
+    if (connection == NULL)
+        return false;
+    serve(connection, uv_tcp_open(&connection->tcp, fd));
+    return true;
+}
