@@ -7,7 +7,7 @@ import pytest
 
 from harness import wait_until
 
-LARGE = 32 << 20  # more than the sockets' buffers hold
+LARGE = 16 << 20  # more than the sockets' buffers hold
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def large(tmp_path):
 
 def download(server):
     """A connection that has asked for the large file and read nothing of it yet but its head."""
-    connection = server.connect(receive_buffer=65536)
+    connection = server.connect(receive_buffer=1 << 20)
     connection.send(b"GET /large.bin HTTP/1.1\r\nHost: t\r\n\r\n")
     response = connection.read_head()
     assert response.status == 200

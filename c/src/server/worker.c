@@ -55,9 +55,8 @@ void cz_worker_flush_later(cz_worker_t *worker, cz_connection_t *connection)
     worker->flush_end = &connection->flush_next;
 }
 
-static void on_check(uv_check_t *check)
+static void flush_all(cz_worker_t *worker)
 {
-    cz_worker_t *worker = check->data;
     /* A flush may resume its connection, which then joins the list anew. */
     while (worker->to_flush != NULL) {
         cz_connection_t *connection = worker->to_flush;
@@ -67,6 +66,18 @@ static void on_check(uv_check_t *check)
         connection->flush_queued = false;
         cz_connection_flush(connection);
     }
+}
+
+/* What the end of a write or a timer gathered since the check must not wait for the poll. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    flush_all(prepare->data);
+}
+
+static void on_check(uv_check_t *check)
+{
+    cz_worker_t *worker = check->data;
+    flush_all(worker);
     worker->date_fresh = false;
 }
 
@@ -170,11 +181,13 @@ int cz_worker_open(cz_worker_t *worker)
     rc = uv_async_init(worker->loop, &worker->wake, on_wake) == 0 ? 0 : CATZILLA_ERR_SYSTEM;
     if (rc != 0)
         goto fail_posts;
-    /* These two cannot fail. */
+    /* These cannot fail. */
+    uv_prepare_init(worker->loop, &worker->prepare);
     uv_check_init(worker->loop, &worker->check);
     uv_timer_init(worker->loop, &worker->tick);
-    worker->wake.data = worker->check.data = worker->tick.data = worker;
-    worker->handles = 3;
+    worker->wake.data = worker->tick.data = worker;
+    worker->prepare.data = worker->check.data = worker;
+    worker->handles = 4;
     return 0;
 fail_posts:
     cz_posts_stop(&worker->posts);
@@ -191,7 +204,10 @@ int cz_worker_start(cz_worker_t *worker)
         worker->read_buffer = catzilla_request_alloc(CZ_READ_BUFFER_SIZE);
     if (worker->read_buffer == NULL)
         return CATZILLA_ERR_NOMEM;
-    return uv_check_start(&worker->check, on_check) == 0 ? 0 : CATZILLA_ERR_SYSTEM;
+    /* Nor can these. */
+    uv_prepare_start(&worker->prepare, on_prepare);
+    uv_check_start(&worker->check, on_check);
+    return 0;
 }
 
 void cz_worker_stop(cz_worker_t *worker)
@@ -202,6 +218,7 @@ void cz_worker_stop(cz_worker_t *worker)
     cz_posts_stop(&worker->posts);
     cz_listener_close_all(worker);
     uv_close((uv_handle_t *)&worker->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&worker->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&worker->check, on_handle_closed);
     uv_close((uv_handle_t *)&worker->tick, on_handle_closed);
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)

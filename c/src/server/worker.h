@@ -32,6 +32,7 @@ typedef struct cz_worker {
     const cz_routes_t *routes;
     cz_limits_t limits;
     cz_listener_t *listeners;
+    uv_prepare_t prepare;
     uv_check_t check;
     uv_timer_t tick;
     cz_posts_t posts;
