@@ -1,0 +1,35 @@
+"""How many instructions a call and a request take: what makes them dearer is not seen by timing alone.
+
+Limits stand a little above what is measured; who makes something cheaper lowers them.
+"""
+
+import importlib.util
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ["CATZILLA_BUILD_DIR"])
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+def driver(name):
+    """The benchmark's own driver; both are called run.py."""
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", HERE / name / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_allocation_and_its_free():
+    bench = driver("memory").Bench(BUILD, CPUS)
+    assert bench.instructions("catzilla") - bench.instructions("none") <= 99
+
+
+@pytest.mark.parametrize("case, most", [("plain", 4090), ("16-deep", 3350), ("big head", 12400)])
+def test_a_request(case, most):
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = driver("http").Bench(BUILD, CPUS[-1], scratch)
+        assert bench.instructions("catzilla", case) <= most
