@@ -64,6 +64,13 @@ function(catzilla_add_test name)
                        ENVIRONMENT "${catzilla_test_environment};${arg_ENVIRONMENT}")
 endfunction()
 
+# Lets TARGET turn a server's loop by itself (tests/server/stepped.h).
+function(catzilla_use_stepped target)
+  target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/server/stepped.c"
+                                   "${PROJECT_SOURCE_DIR}/tests/server/routes.c")
+  target_link_options(${target} PRIVATE LINKER:--wrap=uv_run)
+endfunction()
+
 # Registers FILE with pytest.
 function(catzilla_add_pytest name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;TIMEOUT" "LABELS;ENVIRONMENT")

@@ -149,9 +149,14 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
         return;
     }
-    if (connection->own != NULL)
-        connection->own_used += (size_t)size;
-    parse(connection, buffer->base, (size_t)size);
+    if (connection->own == NULL) {
+        parse(connection, buffer->base, (size_t)size);
+        return;
+    }
+    /* What waits unparsed while a reply is pending comes before what was read now. */
+    connection->own_used += (size_t)size;
+    parse(connection, connection->own + connection->own_unparsed,
+          connection->own_used - connection->own_unparsed);
 }
 
 void cz_connection_read_start(cz_connection_t *connection)

@@ -1,0 +1,39 @@
+/*
+ * A server whose loop turns only when the test says so, in the test's own thread: what happens is
+ * the same in every run, and nothing but the server runs between two steps. It is driven through
+ * the public interface; the linker puts the test's uv_run() in the place of libuv's
+ * (catzilla_use_stepped() in CMakeLists.txt).
+ */
+#ifndef TESTS_SERVER_STEPPED_H
+#define TESTS_SERVER_STEPPED_H
+#include <catzilla/server.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Runs `server` until `script` returns, then stops it; the code of catzilla_server_run(). */
+int stepped_run(catzilla_server_t *server, void (*script)(uint16_t port, void *data), void *data);
+
+/* One turn of the loop, without waiting. */
+void stepped_turn(void);
+
+/* What is called whenever the client waits and nothing comes; whether that has changed anything. */
+extern bool (*stepped_when_idle)(void);
+
+/* A socket that never blocks and, when closed, resets rather than lingers. */
+int stepped_connect(uint16_t port);
+
+/* Sends what the socket takes, turning the loop until all is taken; false when the peer closed. */
+bool stepped_send(int fd, const char *data, size_t size);
+
+/*
+ * Turns the loop and receives, until `done` bytes are there, the peer closes or `out` is full.
+ * The number of bytes; a server that does neither for ten seconds ends the test.
+ */
+size_t stepped_receive(int fd, char *out, size_t size, size_t done);
+
+/* Turns the loop until the peer has closed; what came, at most `size` bytes of it. */
+size_t stepped_drain(int fd, char *out, size_t size);
+
+#endif

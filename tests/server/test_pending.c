@@ -1,0 +1,99 @@
+/* What arrives while a reply is put off is dealt with afterwards, in order and whole. */
+#include "routes.h"
+#include "stepped.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char deferred[] = "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static void serve(void (*script)(uint16_t port, void *data), void *data)
+{
+    catzilla_server_t *server;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    assert_int_equal(routes_add(server, NULL), 0);
+    assert_int_equal(stepped_run(server, script, data), 0);
+    catzilla_server_destroy(server);
+    assert_int_equal(routes_held, 0);
+}
+
+static void turn(int times)
+{
+    while (times-- > 0)
+        stepped_turn();
+}
+
+/* Sends in pieces that each are read by themselves, completes, and counts the replies. */
+static void send_in_pieces(uint16_t port, void *data)
+{
+    char text[4096], reply[65536];
+    const size_t piece = *(const size_t *)data;
+    size_t size = 0;
+    for (int i = 0; i < 10; i++)
+        size += (size_t)snprintf(
+            text + size, sizeof text - size,
+            "%sPOST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n#%03d", deferred, i);
+    int fd = stepped_connect(port);
+    for (size_t at = 0; at < size; at += piece) {
+        assert_true(stepped_send(fd, text + at, size - at < piece ? size - at : piece));
+        turn(2);
+    }
+    shutdown(fd, SHUT_WR);
+    stepped_when_idle = routes_go_on;
+    size_t got = stepped_drain(fd, reply, sizeof reply - 1);
+    stepped_when_idle = NULL;
+    close(fd);
+    reply[got] = '\0';
+    const char *at = reply;
+    for (int i = 0; i < 10; i++) {
+        char body[8];
+        snprintf(body, sizeof body, "#%03d", i);
+        at = strstr(at, "put off");
+        assert_non_null(at);
+        at = strstr(at, body);
+        if (at == NULL)
+            fail_msg("in pieces of %zu the body %s did not come back", piece, body);
+    }
+}
+
+static void what_comes_meanwhile_is_kept_in_order(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 1000; piece = piece * 3 / 2 + 1)
+        serve(send_in_pieces, &piece);
+}
+
+static void reset_early(uint16_t port, void *data)
+{
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, deferred, sizeof deferred - 1));
+    turn(3);
+    close(fd);
+    turn(3);
+    assert_true(routes_go_on());
+    turn(3);
+}
+
+static void a_connection_lost_before_its_reply_leaves_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        serve(reset_early, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_meanwhile_is_kept_in_order),
+        cmocka_unit_test(a_connection_lost_before_its_reply_leaves_nothing),
+    };
+    return cmocka_run_group_tests_name("replies put off", tests, NULL, NULL);
+}
