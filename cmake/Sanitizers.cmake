@@ -9,3 +9,11 @@ if(CATZILLA_SANITIZE)
                                   -fno-omit-frame-pointer)
   target_link_options(catzilla_sanitizers INTERFACE -fsanitize=${CATZILLA_SANITIZE})
 endif()
+
+# What guides libFuzzer. The fuzz targets alone link it; other programs are instrumented in vain.
+if(CATZILLA_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "libFuzzer is clang's: set CMAKE_C_COMPILER=clang or CATZILLA_FUZZ=OFF")
+  endif()
+  target_compile_options(catzilla_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -109,6 +109,9 @@ static int check_line(const cz_head_t *head)
             return 400;
     if (head->target != head->method + head->method_size + 1)
         return 400;
+    /* Without a version nothing need follow the target's line but an empty one. */
+    if (behind[0] != ' ')
+        return 400;
     return memcmp(behind, " HTTP/", 6) == 0 && memcmp(behind + 9, "\r\n", 2) == 0 ? 0 : 400;
 }
 
