@@ -311,6 +311,38 @@ static void another_thread_completes_in_order(void **state)
     free(reply);
 }
 
+/* Requests that arrive in many reads while a reply is put off wait behind one another. */
+static void requests_wait_behind_a_reply_put_off(void **state)
+{
+    static const char first[] = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    char text[64], wanted[128];
+    size_t size;
+    (void)state;
+    int fd = client_connect(host.port);
+    client_send(fd, first, sizeof first - 1);
+    catzilla_response_t *response = held_take();
+    for (int i = 0; i < 100; i++) {
+        int length = sprintf(text, "GET /users/%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+        client_send(fd, text, 7);
+        if (i % 10 == 0)
+            usleep(1000);
+        client_send(fd, text + 7, (size_t)length - 7);
+    }
+    usleep(5000);
+    catzilla_response_complete(response, 0);
+    shutdown(fd, SHUT_WR);
+    char *reply = client_drain(fd, &size);
+    const char *at = strstr(reply, "Content-Length: 0\r\n\r\n");
+    for (int i = 0; i < 100; i++) {
+        assert_non_null(at);
+        sprintf(wanted, "\r\n\r\n%d", i);
+        at = strstr(at, wanted);
+    }
+    assert_non_null(at);
+    free(reply);
+    close(fd);
+}
+
 static void a_reply_put_off_sees_its_request(void **state)
 {
     size_t size;
@@ -538,6 +570,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         CASE(another_thread_completes_in_order),
+        CASE(requests_wait_behind_a_reply_put_off),
         CASE(a_reply_put_off_sees_its_request),
         CASE(a_peer_that_leaves_does_not_take_the_reply_with_it),
         CASE(a_stop_waits_for_replies_put_off),

@@ -302,6 +302,11 @@ void cz_connection_refuse(cz_connection_t *connection, int status)
 {
     if (connection->ends || connection->closing)
         return;
+    /* In the middle of a streamed reply nothing else can be said. */
+    if (connection->pending != NULL) {
+        cz_connection_close(connection);
+        return;
+    }
     cz_connection_early_lost(connection);
     connection->ends = true;
     connection->lingers = true;
