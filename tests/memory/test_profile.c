@@ -1,0 +1,146 @@
+/* Heap profiling: off until asked for, and its dump names the function that allocated. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCKS = 8192, BLOCK_SIZE = 8192 };
+static void *block[BLOCKS];
+
+/* Sampled once in half a mebibyte, so 64 MiB do not go unseen. Its name is what the profile must
+ * tell. */
+__attribute__((noinline)) void take_what_the_profile_must_name(void);
+void take_what_the_profile_must_name(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++)
+        block[i] = catzilla_cache_alloc(BLOCK_SIZE);
+}
+
+static void free_it_all(void)
+{
+    for (size_t i = 0; i < BLOCKS; i++) {
+        assert_non_null(block[i]);
+        catzilla_free(block[i]);
+    }
+}
+
+/* The text of a dump, written to `path`; the caller frees it with libc's free. */
+static char *dumped(const char *path)
+{
+    assert_int_equal(catzilla_memory_dump_profile(path), 0);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void make_path(char *path, size_t size)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, size, "%s/catzilla-profile-XXXXXX", folder == NULL ? "/tmp" : folder);
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void a_dump_names_the_function_that_allocated(void **state)
+{
+    char path[512];
+    (void)state;
+    if (!jemalloc_is_under_test())
+        skip();
+    assert_int_equal(catzilla_memory_init(), 0);
+    assert_int_equal(catzilla_memory_enable_profiling(), 0);
+    take_what_the_profile_must_name();
+    make_path(path, sizeof path);
+    char *text = dumped(path);
+    assert_int_equal(strncmp(text, "heap_v2/", 8), 0);
+    free(text);
+    /* Where the reader of such dumps is installed, the build names it here. */
+    const char *reader = getenv("CATZILLA_JEPROF");
+    if (reader != NULL && reader[0] != '\0') {
+        char command[2048];
+        char line[1024];
+        bool named = false;
+        snprintf(command, sizeof command, "'%s' --text '/proc/%d/exe' '%s' 2>/dev/null", reader,
+                 (int)getpid(), path);
+        FILE *report = popen(command, "r");
+        assert_non_null(report);
+        while (fgets(line, sizeof line, report) != NULL)
+            named = named || strstr(line, "take_what_the_profile_must_name") != NULL;
+        assert_int_equal(pclose(report), 0);
+        assert_true(named);
+    }
+    unlink(path);
+    catzilla_memory_disable_profiling();
+    free_it_all();
+    assert_int_equal(usage_of_all(), 0);
+}
+
+static size_t samples_in(const char *text)
+{
+    size_t samples = 0;
+    for (const char *at = strstr(text, "\n@"); at != NULL; at = strstr(at + 1, "\n@"))
+        samples++;
+    return samples;
+}
+
+static void nothing_is_sampled_before_it_starts_and_after_it_stops(void **state)
+{
+    char path[512];
+    (void)state;
+    if (!jemalloc_is_under_test())
+        skip();
+    make_path(path, sizeof path);
+    assert_int_equal(catzilla_memory_init(), 0);
+    take_what_the_profile_must_name();
+    char *text = dumped(path);
+    assert_int_equal(samples_in(text), 0);
+    free(text);
+    free_it_all();
+    assert_int_equal(catzilla_memory_enable_profiling(), 0);
+    take_what_the_profile_must_name();
+    free_it_all();
+    catzilla_memory_disable_profiling();
+    take_what_the_profile_must_name();
+    text = dumped(path);
+    assert_int_equal(samples_in(text), 0);
+    free(text);
+    free_it_all();
+    unlink(path);
+}
+
+static void a_dump_that_cannot_be_written_is_refused(void **state)
+{
+    (void)state;
+    const int rc = jemalloc_is_under_test() ? CATZILLA_ERR_INVALID : CATZILLA_ERR_UNSUPPORTED;
+    assert_int_equal(catzilla_memory_init(), 0);
+    assert_int_equal(catzilla_memory_dump_profile("/no/such/folder/dump"), rc);
+    assert_true(catzilla_memory_dump_profile(NULL) < 0);
+}
+
+static void the_system_backend_has_no_profile(void **state)
+{
+    (void)state;
+    if (jemalloc_is_under_test())
+        skip();
+    assert_int_equal(catzilla_memory_init(), 0);
+    assert_int_equal(catzilla_memory_enable_profiling(), CATZILLA_ERR_UNSUPPORTED);
+    catzilla_memory_disable_profiling();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dump_names_the_function_that_allocated),
+        cmocka_unit_test(nothing_is_sampled_before_it_starts_and_after_it_stops),
+        cmocka_unit_test(a_dump_that_cannot_be_written_is_refused),
+        cmocka_unit_test(the_system_backend_has_no_profile),
+    };
+    return run_isolated("memory profile", tests, COUNT_OF(tests), use_allocator_under_test);
+}
