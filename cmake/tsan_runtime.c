@@ -14,9 +14,10 @@ void *__tsan_memset(void *to, int byte, size_t size);
 
 const char *__tsan_default_suppressions(void)
 {
-    return BEGINS_OR_ENDS(accept4) BEGINS_OR_ENDS(close) BEGINS_OR_ENDS(epoll_create1)
-        BEGINS_OR_ENDS(eventfd) BEGINS_OR_ENDS(open) BEGINS_OR_ENDS(open64) BEGINS_OR_ENDS(openat)
-            BEGINS_OR_ENDS(pipe2) BEGINS_OR_ENDS(socket);
+    return BEGINS_OR_ENDS(accept4) BEGINS_OR_ENDS(close) BEGINS_OR_ENDS(dup)
+        BEGINS_OR_ENDS(epoll_create1) BEGINS_OR_ENDS(eventfd) BEGINS_OR_ENDS(open)
+            BEGINS_OR_ENDS(open64) BEGINS_OR_ENDS(openat) BEGINS_OR_ENDS(pipe2)
+                BEGINS_OR_ENDS(socket);
 }
 
 /* Instrumented Rust calls these, and the runtimes of gcc 12 and clang 14 lack them. They intercept
