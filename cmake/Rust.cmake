@@ -23,7 +23,7 @@ corrosion_import_crate(
 # jemalloc takes a minute to build, so all builds with one C compiler share cargo's intermediate files;
 # those inside another project keep theirs to themselves. jemalloc's configure script refuses a path
 # with a space. Each checkout has a folder of its own, since cargo takes the artefacts of another one,
-# if they are newer, for its own.
+# if they are newer, for its own. (Cargo before 1.91 knows no such folder: each build has its own.)
 if(NOT PROJECT_IS_TOP_LEVEL)
   set(catzilla_cargo_root "${PROJECT_BINARY_DIR}/cargo")
 else()
@@ -41,6 +41,10 @@ if(NOT "$ENV{CATZILLA_CARGO_BUILD_DIR}" STREQUAL "")
 endif()
 set(CATZILLA_CARGO_BUILD_DIR "${catzilla_cargo_root}"
     CACHE PATH "Where cargo keeps its intermediate files; a path without a space")
+if(CATZILLA_JEMALLOC AND CATZILLA_CARGO_BUILD_DIR MATCHES "[ \t]")
+  message(FATAL_ERROR "jemalloc cannot be built below ${CATZILLA_CARGO_BUILD_DIR}: set "
+                      "CATZILLA_CARGO_BUILD_DIR to a path without a space")
+endif()
 string(SHA256 catzilla_checkout "${PROJECT_SOURCE_DIR}")
 string(SUBSTRING "${catzilla_checkout}" 0 12 catzilla_checkout)
 set(catzilla_cargo_build_dir

@@ -39,6 +39,11 @@ def test_pkg_config_and_plain_cc(tools, prefix, tmp_path):
         tools.run(program, env={"LD_LIBRARY_PATH": str(pkgconfig.parent)})
 
 
+def test_the_program_runs_where_it_is_installed(tools, prefix):
+    said = tools.run(prefix / "bin/catzilla", "--version")
+    assert re.search(r'^version = "(.*)"', (SOURCE / "Cargo.toml").read_text(), re.M).group(1) in said
+
+
 def test_the_prefix_names_no_place_outside_itself(prefix):
     for file in prefix.rglob("*"):
         if file.suffix in (".cmake", ".pc", ".h"):
