@@ -107,19 +107,20 @@ refused:
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const cz_limits_t wide = {.max_target_bytes = 1 << 20,
-                                     .max_header_bytes = 1 << 20,
-                                     .max_headers = FIELDS,
-                                     .max_body_bytes = 1 << 20,
-                                     .max_extension_bytes = 1 << 20};
-    static const cz_limits_t narrow = {.max_target_bytes = 24,
-                                       .max_header_bytes = 128,
-                                       .max_headers = 4,
-                                       .max_body_bytes = 16,
-                                       .max_extension_bytes = 8};
+    static cz_limits_t wide = {.max_target_bytes = 1 << 20,
+                               .max_header_bytes = 1 << 20,
+                               .max_headers = FIELDS,
+                               .max_body_bytes = 1 << 20,
+                               .max_extension_bytes = 1 << 20};
+    static cz_limits_t narrow = {.max_target_bytes = 24,
+                                 .max_header_bytes = 128,
+                                 .max_headers = 4,
+                                 .max_body_bytes = 16,
+                                 .max_extension_bytes = 8};
     if (size < 2)
         return 0;
-    const cz_limits_t *limits = data[0] % 2 == 0 ? &wide : &narrow;
+    cz_limits_t *limits = data[0] % 2 == 0 ? &wide : &narrow;
+    cz_parser_prepare(limits);
     const char *text = (const char *)data + 2;
     size_t text_size = size - 2;
     outcome_t whole = run(limits, text, text_size, text_size);

@@ -9,7 +9,12 @@
 
 enum { FIELDS = 16, ROOM = 4096 };
 
-static const cz_limits_t limits = {256, 1024, FIELDS, 512, 64, 65536};
+static cz_limits_t limits = {.max_target_bytes = 256,
+                             .max_header_bytes = 1024,
+                             .max_headers = FIELDS,
+                             .max_body_bytes = 512,
+                             .max_extension_bytes = 64,
+                             .max_memory = 65536};
 
 typedef struct feed {
     cz_message_t message;
@@ -204,6 +209,7 @@ static void framing_takes_no_room_in_the_body(void **state)
 
 int main(void)
 {
+    cz_parser_prepare(&limits);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_split_anywhere_is_the_same),
         cmocka_unit_test(a_request_in_three_pieces_is_the_same),

@@ -9,7 +9,12 @@
 
 #include <cmocka.h>
 
-static const cz_limits_t limits = {65536, 65536, 32, 1u << 20, 64, 1u << 20};
+static cz_limits_t limits = {.max_target_bytes = 65536,
+                             .max_header_bytes = 65536,
+                             .max_headers = 32,
+                             .max_body_bytes = 1u << 20,
+                             .max_extension_bytes = 64,
+                             .max_memory = 1u << 20};
 static cz_pool_t pool;
 static char *bytes;
 
@@ -135,6 +140,7 @@ static void cookies_of_all_fields_are_found(void **state)
 
 int main(void)
 {
+    cz_parser_prepare(&limits);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query_values_are_decoded),        cmocka_unit_test(no_query_has_no_values),
         cmocka_unit_test(too_many_values_are_none),        cmocka_unit_test(forms_are_what_says_so),

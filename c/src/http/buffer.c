@@ -23,10 +23,3 @@ int cz_buffer_reserve(cz_buffer_t *buffer, cz_pool_t *pool, size_t more)
     buffer->pooled = true;
     return 0;
 }
-
-void cz_buffer_release(cz_buffer_t *buffer, cz_pool_t *pool)
-{
-    if (buffer->pooled)
-        cz_pool_give(pool, buffer->data, buffer->capacity);
-    cz_buffer_init(buffer, NULL, 0);
-}

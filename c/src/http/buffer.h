@@ -32,6 +32,11 @@ static inline void cz_buffer_put(cz_buffer_t *buffer, const char *data, size_t s
 }
 
 /* Gives a pooled block back and leaves the buffer without storage. */
-void cz_buffer_release(cz_buffer_t *buffer, cz_pool_t *pool);
+static inline void cz_buffer_release(cz_buffer_t *buffer, cz_pool_t *pool)
+{
+    if (buffer->pooled)
+        cz_pool_give(pool, buffer->data, buffer->capacity);
+    cz_buffer_init(buffer, NULL, 0);
+}
 
 #endif

@@ -148,10 +148,11 @@ static int check_target(cz_head_t *head)
         return 501; /* no proxy */
     if (target.size == 0)
         return 400;
-    for (size_t i = 0; i < target.size; i++)
-        if ((unsigned char)target.data[i] <= ' ' || (unsigned char)target.data[i] >= 0x7f ||
-            target.data[i] == '#')
+    for (const char *at = target.data, *end = at + target.size; at < end; at++) {
+        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || *at == '#')
             return 400;
+        head->has_escape |= *at == '%';
+    }
     if (target.data[0] != '/') {
         head->asterisk = target.size == 1 && target.data[0] == '*';
         if (head->asterisk)

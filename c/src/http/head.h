@@ -41,6 +41,7 @@ typedef struct cz_head {
     uint8_t major;
     uint8_t minor;
     bool has_query;
+    bool has_escape; /* a percent sign in the target */
     bool chunked;
     bool keep_alive;
     bool expect_continue;

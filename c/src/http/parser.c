@@ -184,20 +184,26 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
+void cz_parser_prepare(cz_limits_t *limits)
+{
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    /* Versions are judged by cz_head_check(), since 1.2 is to be answered and 2.0 to get a 505. */
+    llhttp_set_lenient_version(&parser, 1);
+    memcpy(limits->fresh, &parser, sizeof parser);
+}
+
 void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
                      const cz_limits_t *limits)
 {
-    memset(message, 0, sizeof *message);
+    memcpy(message->state, limits->fresh, sizeof message->state);
+    memset((char *)message + sizeof message->state, 0, sizeof *message - sizeof message->state);
     message->head.base = base;
     message->head.fields = fields;
     message->head.field_capacity = field_capacity;
     message->limits = limits;
     message->max_body_bytes = limits->max_body_bytes;
-    llhttp_t *parser = parser_of(message);
-    llhttp_init(parser, HTTP_REQUEST, &settings);
-    /* Versions are judged by cz_head_check(), since 1.2 is to be answered and 2.0 to get a 505. */
-    llhttp_set_lenient_version(parser, 1);
-    parser->data = message;
+    parser_of(message)->data = message;
 }
 
 /*

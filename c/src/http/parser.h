@@ -7,14 +7,15 @@
 
 #define CZ_PARSER_STATE_WORDS 14
 
-/* What a request may cost before it is refused. */
+/* What a request may cost before it is refused, and the state that its parser starts from. */
 typedef struct cz_limits {
     size_t max_target_bytes;
     size_t max_header_bytes;
     uint32_t max_headers;
     size_t max_body_bytes;
-    size_t max_extension_bytes; /* of all chunks of a body together */
-    size_t max_memory;          /* of its handler's and its parameters' */
+    size_t max_extension_bytes;            /* of all chunks of a body together */
+    size_t max_memory;                     /* of its handler's and its parameters' */
+    uint64_t fresh[CZ_PARSER_STATE_WORDS]; /* set by cz_parser_prepare() */
 } cz_limits_t;
 
 typedef enum cz_parse_result {
@@ -43,6 +44,9 @@ typedef struct cz_message {
     bool in_trailers;
     bool method_unknown; /* until its end is seen, which decides between 400 and 501 */
 } cz_message_t;
+
+/* Makes limits ready for use, when all their other fields are set. */
+void cz_parser_prepare(cz_limits_t *limits);
 
 /* Starts a request whose first byte will be at `base`; `limits` is borrowed. */
 void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,

@@ -90,7 +90,7 @@ static catzilla_slice_t decoded_path(const catzilla_request_t *request)
 static int path_decode(catzilla_request_t *request)
 {
     catzilla_slice_t path = catzilla_request_path(request);
-    if (path.size == 0 || memchr(path.data, '%', path.size) == NULL)
+    if (!request->message.head.has_escape || memchr(path.data, '%', path.size) == NULL)
         return 0;
     char *copy = cz_arena_take(&request->arena, path.size);
     if (copy == NULL)

@@ -233,7 +233,10 @@ void cz_connection_wait_input(cz_connection_t *connection)
     if (connection->request != NULL)
         wait = connection->request->message.head_complete ? CZ_WAIT_BODY : CZ_WAIT_HEAD;
     /* Head and body have one deadline each, however many reads they take. */
-    if (wait <= CZ_WAIT_REQUEST || connection->deadline.wait != wait)
+    if (wait == CZ_WAIT_REQUEST)
+        cz_deadline_renew(&connection->worker->deadlines, &connection->deadline, wait,
+                          uv_now(connection->worker->loop));
+    else if (connection->deadline.wait != wait)
         cz_connection_wait(connection, wait);
 }
 

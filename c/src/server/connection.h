@@ -87,7 +87,10 @@ void cz_connection_pending_drained(cz_connection_t *connection);
 bool cz_connection_pending_lost(cz_connection_t *connection);
 
 /* After an upgrade bytes go to the stream's owner, unparsed. */
-bool cz_connection_is_raw(const cz_connection_t *connection);
+static inline bool cz_connection_is_raw(const cz_connection_t *connection)
+{
+    return connection->pending != NULL && connection->pending->framing == CZ_FRAMING_RAW;
+}
 void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size);
 
 /* early.c: runs the handler of a streaming route on a complete head, if it leads to one. */

@@ -33,6 +33,21 @@ void cz_deadlines_init(cz_deadlines_t *deadlines);
 void cz_deadline_set(cz_deadlines_t *deadlines, cz_deadline_t *deadline, cz_wait_t wait,
                      uint64_t now_ms);
 
+/*
+ * As cz_deadline_set(), but where the same wait began less than CZ_DEADLINE_GRAIN_MS ago it is left
+ * as it is: for waits that begin anew with each request.
+ */
+#define CZ_DEADLINE_GRAIN_MS 64u
+
+static inline void cz_deadline_renew(cz_deadlines_t *deadlines, cz_deadline_t *deadline,
+                                     cz_wait_t wait, uint64_t now_ms)
+{
+    uint64_t at_ms = now_ms + deadlines->timeout_ms[wait];
+    if (deadline->wait != wait || at_ms - deadline->at_ms >= CZ_DEADLINE_GRAIN_MS ||
+        deadlines->timeout_ms[wait] < 16 * CZ_DEADLINE_GRAIN_MS)
+        cz_deadline_set(deadlines, deadline, wait, now_ms);
+}
+
 /* One that has passed, NULL when none has; it waits for nothing then, `*wait` says what it did. */
 cz_deadline_t *cz_deadline_next(cz_deadlines_t *deadlines, uint64_t now_ms, cz_wait_t *wait);
 

@@ -72,6 +72,7 @@ static void worker_fill(catzilla_server_t *server, uint32_t index)
     worker->limits.max_body_bytes = options->max_body_bytes;
     worker->limits.max_extension_bytes = options->max_extension_bytes;
     worker->limits.max_memory = options->max_request_memory;
+    cz_parser_prepare(&worker->limits);
 }
 
 /* Closes loops that do not run. */

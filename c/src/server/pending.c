@@ -199,11 +199,6 @@ void cz_connection_pending_drained(cz_connection_t *connection)
         response->stream.on_drain(response, response->stream.user_data);
 }
 
-bool cz_connection_is_raw(const cz_connection_t *connection)
-{
-    return connection->pending != NULL && connection->pending->framing == CZ_FRAMING_RAW;
-}
-
 void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size)
 {
     catzilla_response_t *response = connection->pending;
