@@ -64,6 +64,7 @@ if(CATZILLA_SANITIZE STREQUAL "thread")
   target_link_libraries(catzilla_tsan_runtime PRIVATE catzilla_sanitizers)
   set_target_properties(catzilla_tsan_runtime PROPERTIES POSITION_INDEPENDENT_CODE ON)
   set(catzilla_rust_parts "$<TARGET_OBJECTS:catzilla_tsan_runtime>")
+  set(catzilla_rust_visible --keep-global-symbol=__tsan_default_suppressions)
   target_link_libraries(catzilla_ffi INTERFACE ${catzilla_rust_parts})
 endif()
 
@@ -84,7 +85,7 @@ function(catzilla_add_memory_library target)
     commands "${sealed}"
     ARCHIVES "$<TARGET_FILE:catzilla_ffi-static>"
     PARTS ${catzilla_rust_parts}
-    OBJCOPY ${strip})
+    OBJCOPY ${strip} ${catzilla_rust_visible})
   add_custom_command(
     OUTPUT "${sealed}" ${commands}
     DEPENDS cargo-build_catzilla_ffi "$<TARGET_FILE:catzilla_ffi-static>" ${catzilla_rust_parts}
