@@ -11,6 +11,7 @@ int routes_held;
 
 /* What routes_go_on() goes on with. */
 static catzilla_response_t *put_off[MOST_WAITING];
+static catzilla_response_t *late[MOST_WAITING];
 static catzilla_request_t *halted[MOST_WAITING];
 
 static bool keep(void *list[MOST_WAITING], void *item)
@@ -24,18 +25,49 @@ static bool keep(void *list[MOST_WAITING], void *item)
     return false;
 }
 
+static void release(void *data)
+{
+    (void)data;
+    routes_held--;
+}
+
+static void stream_closed(int result, void *user_data)
+{
+    (void)result;
+    release(user_data);
+}
+
+/* Streams a reply that was put off, or completes it with what was in the way. */
+static void stream_late(catzilla_response_t *response)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    stream.on_close = stream_closed;
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc != 0) {
+        catzilla_response_complete(response, rc);
+        return;
+    }
+    routes_held++;
+    catzilla_response_write(response, CATZILLA_SLICE("late"));
+    catzilla_response_end(response);
+}
+
 bool routes_go_on(void)
 {
     bool any = false;
     for (size_t i = 0; i < MOST_WAITING; i++) {
         catzilla_response_t *response = put_off[i];
         catzilla_request_t *request = halted[i];
-        any = any || response != NULL || request != NULL;
+        catzilla_response_t *streams = late[i];
+        any = any || response != NULL || request != NULL || streams != NULL;
         put_off[i] = NULL;
+        late[i] = NULL;
         halted[i] = NULL;
         if (response != NULL)
             catzilla_response_complete(response,
                                        catzilla_response_body(response, CATZILLA_SLICE("put off")));
+        if (streams != NULL)
+            stream_late(streams);
         if (request != NULL)
             catzilla_request_resume(request);
     }
@@ -78,12 +110,6 @@ static int count(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_body(response, (catzilla_slice_t){text, (size_t)size});
 }
 
-static void release(void *data)
-{
-    (void)data;
-    routes_held--;
-}
-
 static int borrowed(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     static const char page[40000];
@@ -118,17 +144,10 @@ static int scratch(catzilla_request_t *request, catzilla_response_t *response, v
 static int deferred(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     (void)request;
-    (void)user_data;
     int rc = catzilla_response_defer(response);
-    if (rc == 0 && !keep((void **)put_off, response))
+    if (rc == 0 && !keep((void **)(user_data == NULL ? put_off : late), response))
         catzilla_response_complete(response, CATZILLA_ERR_LIMIT);
     return rc;
-}
-
-static void stream_closed(int result, void *user_data)
-{
-    (void)result;
-    release(user_data);
 }
 
 static int streamed(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
@@ -224,6 +243,7 @@ int routes_add(catzilla_server_t *server, void *files)
         {"GET", "/scratch", scratch, NULL},
         {"GET", "/deferred", deferred, NULL},
         {"POST", "/deferred", deferred, NULL},
+        {"GET", "/late", deferred, "late"},
         {"GET", "/streamed", streamed, NULL},
         {"GET", "/upgrade", upgraded, NULL},
     };

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 static const char deferred[] = "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n";
+static const char late[] = "GET /late HTTP/1.1\r\nHost: a\r\n\r\n";
 
 static void serve(void (*script)(uint16_t port, void *data), void *data)
 {
@@ -72,9 +73,9 @@ static void what_comes_meanwhile_is_kept_in_order(void **state)
 
 static void reset_early(uint16_t port, void *data)
 {
-    (void)data;
+    const char *request = data;
     int fd = stepped_connect(port);
-    assert_true(stepped_send(fd, deferred, sizeof deferred - 1));
+    assert_true(stepped_send(fd, request, strlen(request)));
     turn(3);
     close(fd);
     turn(3);
@@ -86,7 +87,7 @@ static void a_connection_lost_before_its_reply_leaves_nothing(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++)
-        serve(reset_early, NULL);
+        serve(reset_early, (void *)(i % 2 == 0 ? deferred : late));
 }
 
 int main(void)

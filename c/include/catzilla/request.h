@@ -35,7 +35,7 @@ CATZILLA_API catzilla_slice_t catzilla_request_target(const catzilla_request_t *
 
 /**
  * The target's path as sent, without query, undecoded; of an absolute-form target its path
- * alone, and "*" for the asterisk form.
+ * alone, "/" where it has none, and "*" for the asterisk form.
  * Memory:  borrowed until the reply is complete.
  * Threads: the request's loop.
  */

@@ -126,13 +126,10 @@ int cz_request_route(catzilla_request_t *request, const catzilla_router_t *route
     int rc = path_decode(request);
     if (rc != 0)
         return rc;
-    /* An absolute-form target may have no path, which means the root (RFC 9112, 3.2.2). */
     catzilla_slice_t path = decoded_path(request);
-    if (path.size == 0)
-        path = CATZILLA_SLICE("/");
     *result = catzilla_router_lookup(router, catzilla_request_method(request), path, &match);
     request->route = match.value;
-    if (*result == CATZILLA_ROUTER_FOUND && path.size == decoded_path(request).size)
+    if (*result == CATZILLA_ROUTER_FOUND)
         params_keep(request, &match);
     if (*result == CATZILLA_ROUTER_NO_METHOD) {
         char *copy = cz_arena_take(&request->arena, match.allow.size);
@@ -160,6 +157,9 @@ catzilla_slice_t catzilla_request_target(const catzilla_request_t *request)
 catzilla_slice_t catzilla_request_path(const catzilla_request_t *request)
 {
     const cz_head_t *head = &request->message.head;
+    /* An absolute-form target may have no path, which means the root (RFC 9112, 3.2.2). */
+    if (head->path_size == 0)
+        return CATZILLA_SLICE("/");
     return cz_head_slice(head, head->path, head->path_size);
 }
 

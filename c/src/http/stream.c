@@ -38,6 +38,16 @@ static int stream_read(catzilla_response_t *response, const catzilla_stream_t *s
     return 0;
 }
 
+/* Where it fails the reply is one with a length again, such as the 500 that may follow. */
+static int begin(catzilla_response_t *response, cz_framing_t framing)
+{
+    response->framing = framing;
+    int rc = response->ops->begin(response);
+    if (rc != 0)
+        response->framing = CZ_FRAMING_LENGTH;
+    return rc;
+}
+
 int catzilla_response_stream(catzilla_response_t *response, const catzilla_stream_t *stream)
 {
     const cz_head_t *head = &response->request->message.head;
@@ -50,10 +60,8 @@ int catzilla_response_stream(catzilla_response_t *response, const catzilla_strea
     catzilla_slice_t method = cz_head_slice(head, head->method, head->method_size);
     if (catzilla_slice_equal(method, CATZILLA_SLICE("HEAD")) ||
         cz_response_is_bodiless(response->status))
-        response->framing = CZ_FRAMING_NONE;
-    else
-        response->framing = head->minor == 0 ? CZ_FRAMING_CLOSE : CZ_FRAMING_CHUNKED;
-    return response->ops->begin(response);
+        return begin(response, CZ_FRAMING_NONE);
+    return begin(response, head->minor == 0 ? CZ_FRAMING_CLOSE : CZ_FRAMING_CHUNKED);
 }
 
 static bool is_token_list(catzilla_slice_t text)
@@ -80,9 +88,12 @@ int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t pr
         rc = catzilla_response_body(response, CATZILLA_SLICE(""));
     if (rc != 0)
         return rc;
-    response->framing = CZ_FRAMING_RAW;
+    int status = response->status;
     response->status = 101;
-    return response->ops->begin(response);
+    rc = begin(response, CZ_FRAMING_RAW);
+    if (rc != 0)
+        response->status = status;
+    return rc;
 }
 
 int catzilla_response_write(catzilla_response_t *response, catzilla_slice_t data)

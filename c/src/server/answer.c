@@ -32,26 +32,30 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
     options->access(&access, options->access_data);
 }
 
-/* Moves a small file's bytes into the response; false where it must be streamed. */
-static bool file_inline(catzilla_response_t *response)
+/*
+ * Reads a small file into the response. Where that fails, for want of memory too, the file stays
+ * and is streamed.
+ */
+static void file_inline(catzilla_response_t *response)
 {
-    char bytes[SMALL_FILE];
-    if (response->length > sizeof bytes)
-        return false;
+    cz_buffer_t *copied = &response->copied;
     size_t wanted = (size_t)response->length;
-    if (pread(response->fd, bytes, wanted, (off_t)response->offset) != (ssize_t)wanted)
-        return false;
-    catzilla_slice_t body = {bytes, wanted};
-    int fd = dup(response->fd); /* kept in case the copy fails, as setting a body closes it */
-    uint64_t offset = response->offset;
-    if (catzilla_response_body(response, body) == 0) {
-        if (fd >= 0)
-            close(fd);
-        return true;
-    }
-    if (fd >= 0)
-        catzilla_response_file(response, fd, offset, wanted);
-    return false;
+    if (response->length > SMALL_FILE || cz_buffer_reserve(copied, response->pool, wanted) != 0 ||
+        pread(response->fd, copied->data, wanted, (off_t)response->offset) != (ssize_t)wanted)
+        return;
+    copied->size = wanted;
+    close(response->fd);
+    response->body_kind = CZ_BODY_COPIED;
+}
+
+/* No memory for as much as a refusal: what was answered before is still sent. */
+static void give_up(cz_connection_t *connection)
+{
+    cz_request_destroy(connection->request);
+    connection->request = NULL;
+    connection->ends = true;
+    connection->lingers = true;
+    cz_worker_flush_later(connection->worker, connection);
 }
 
 /* The last piece carries the release, so that it comes when all are sent. */
@@ -286,7 +290,7 @@ void cz_connection_answer(cz_connection_t *connection)
     }
     catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
-        cz_connection_close(connection);
+        give_up(connection);
         return;
     }
     route(connection, response);
@@ -312,7 +316,7 @@ void cz_connection_refuse(cz_connection_t *connection, int status)
     connection->lingers = true;
     catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
-        cz_connection_close(connection);
+        give_up(connection);
         return;
     }
     plain(connection, response, status);

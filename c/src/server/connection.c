@@ -116,12 +116,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 
 static void on_ended(cz_connection_t *connection, ssize_t reason)
 {
-    connection->reading = false;
-    connection->peer_ended = true;
+    /* No room to read into; libuv reads on, and from here on throws away what comes. */
     if (reason == UV_ENOBUFS) {
         cz_connection_refuse(connection, 503);
         return;
     }
+    connection->reading = false;
+    connection->peer_ended = true;
     bool owed = connection->output.first != NULL || connection->writing ||
                 (connection->pending != NULL && !cz_connection_is_raw(connection));
     if (reason != UV_EOF || connection->lingers || !owed) {

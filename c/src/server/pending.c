@@ -59,29 +59,38 @@ void cz_connection_completed(catzilla_response_t *response)
     cz_connection_resume(connection);
 }
 
-/* Writes the head of a streamed reply; the connection ends where nothing else ends the body. */
+/*
+ * Writes the head of a streamed reply; the connection ends where nothing else ends the body. On
+ * failure a reply that was put off stays so, and is still to be completed.
+ */
 static int on_begin(catzilla_response_t *response)
 {
     cz_connection_t *connection = response->owner;
+    bool put_off = response->phase == CZ_REPLY_DEFERRED;
+    bool ended = connection->ends;
+    int rc = 0;
     if (connection->early != NULL)
         return CATZILLA_ERR_STATE;
-    if (response->phase == CZ_REPLY_DEFERRED) {
-        take_back(response);
-        connection->worker->posts.put_off--;
-    } else if (response->request->detached == NULL) {
-        int rc = cz_request_detach(response->request);
+    if (connection->closing)
+        return CATZILLA_ERR_CLOSED;
+    if (!put_off && response->request->detached == NULL) {
+        rc = cz_request_detach(response->request);
         if (rc != 0)
             return rc;
         cz_request_return(response->request);
     }
-    if (connection->closing)
-        return CATZILLA_ERR_CLOSED;
     if (response->framing == CZ_FRAMING_CLOSE)
         connection->ends = true;
     cz_connection_leave(response);
-    int rc = cz_connection_write_head(connection, response);
-    if (rc != 0)
+    rc = cz_connection_write_head(connection, response);
+    if (rc != 0) {
+        connection->ends = ended;
         return rc;
+    }
+    if (put_off) {
+        take_back(response);
+        connection->worker->posts.put_off--;
+    }
     response->phase = CZ_REPLY_STREAMING;
     cz_worker_flush_later(connection->worker, connection);
     return 0;
