@@ -90,10 +90,35 @@ static void a_connection_lost_before_its_reply_leaves_nothing(void **state)
         serve(reset_early, (void *)(i % 2 == 0 ? deferred : late));
 }
 
+/* Completion, refusal of what follows, and the peer's end all in one turn of the loop. */
+static void end_at_once(uint16_t port, void *data)
+{
+    static const char both[] = "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n";
+    char reply[4096];
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, both, sizeof both - 1));
+    turn(3);
+    assert_true(routes_go_on());
+    shutdown(fd, SHUT_WR);
+    size_t size = stepped_drain(fd, reply, sizeof reply - 1);
+    close(fd);
+    reply[size] = '\0';
+    assert_non_null(strstr(reply, "put off"));
+    assert_non_null(strstr(reply, "400 Bad Request"));
+}
+
+static void an_end_that_meets_the_replies_does_not_lose_them(void **state)
+{
+    (void)state;
+    serve(end_at_once, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_meanwhile_is_kept_in_order),
+        cmocka_unit_test(an_end_that_meets_the_replies_does_not_lose_them),
         cmocka_unit_test(a_connection_lost_before_its_reply_leaves_nothing),
     };
     return cmocka_run_group_tests_name("replies put off", tests, NULL, NULL);

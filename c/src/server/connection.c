@@ -125,7 +125,7 @@ static void on_ended(cz_connection_t *connection, ssize_t reason)
     connection->peer_ended = true;
     bool owed = connection->output.first != NULL || connection->writing ||
                 (connection->pending != NULL && !cz_connection_is_raw(connection));
-    if (reason != UV_EOF || connection->lingers || !owed) {
+    if (reason != UV_EOF || !owed) {
         cz_connection_close(connection);
         return;
     }
