@@ -7,7 +7,7 @@
 
 const char flags_help[] =
     "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--workers N] [--log FILE]\n"
-    "                      [--drain SECONDS]\n"
+    "                      [--drain SECONDS] [--unix PATH]\n"
     "       catzilla --version\n"
     "       catzilla --help\n"
     "\n"
@@ -15,6 +15,7 @@ const char flags_help[] =
     "             lets replies under way finish, SIGINT or a second SIGTERM does not\n"
     "--host       the numeric address to listen on; 127.0.0.1 unless given\n"
     "--port       the port; 8080 unless given, 0 for one that the system chooses\n"
+    "--unix       also listens on the unix socket PATH\n"
     "--workers    threads that serve; 1 unless given\n"
     "--log        appends a line for each request to FILE; - means stderr\n"
     "--drain      seconds that replies under way may take after SIGTERM; 10 unless given\n"
@@ -33,6 +34,7 @@ static const struct flag {
     {"--host", offsetof(flags_t, host), NULL, 0, 0},
     {"--log", offsetof(flags_t, log), NULL, 0, 0},
     {"--port", offsetof(flags_t, port), "port", 0, 65535},
+    {"--unix", offsetof(flags_t, path), NULL, 0, 0},
     {"--workers", offsetof(flags_t, workers), "number", 1, 256},
 };
 

@@ -9,6 +9,7 @@ typedef struct flags {
     const char *directory; /* to serve */
     const char *host;
     unsigned port;
+    const char *path; /* of a unix socket, or NULL */
     unsigned workers;
     unsigned drain;  /* seconds */
     const char *log; /* a file's name, "-" for stderr, or NULL */

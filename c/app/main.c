@@ -52,6 +52,22 @@ static void complain_of_address(const flags_t *flags, int code)
     complain("%s", line);
 }
 
+static int listen_all(catzilla_server_t *server, const flags_t *flags)
+{
+    int rc = catzilla_server_add_address(server, flags->host, (uint16_t)flags->port);
+    if (rc == 0 && flags->path != NULL)
+        rc = catzilla_server_add_unix(server, flags->path, 0660);
+    if (rc == 0)
+        rc = catzilla_server_listen(server);
+    if (rc == 0)
+        return 0;
+    if (flags->path != NULL && strcmp(catzilla_server_trouble(server), flags->path) == 0)
+        complain("%s: %s; choose another --unix", flags->path, catzilla_strerror(rc));
+    else
+        complain_of_address(flags, rc);
+    return rc;
+}
+
 /* Says where the server is and which arena holds which class; whoever started us may be waiting. */
 static void announce(const flags_t *flags, uint16_t port)
 {
@@ -77,11 +93,9 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
         complain("%s", catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
-    rc = catzilla_server_listen(server);
-    if (rc != 0) {
-        complain_of_address(flags, rc);
+    rc = listen_all(server, flags);
+    if (rc != 0)
         return STATUS_REFUSED;
-    }
     rc = catzilla_server_port(server, &port);
     if (rc == 0) {
         announce(flags, port);

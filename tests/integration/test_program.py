@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import PROGRAM, SOURCE, Process, wait_until
+from wire import Connection
 
 
 def run(*words, cwd=None):
@@ -42,7 +43,7 @@ def test_version_names_everything_built_in():
 def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
-    for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain",
+    for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain", "--unix",
                  "--version", "--help"):
         assert flag in output
 
@@ -125,6 +126,20 @@ def test_it_serves_with_several_workers(serve, tmp_path):
         assert server.get("/a.txt").body == b"12345"
     assert "address already in use" in refused("serve", tmp_path, "--port", server.port,
                                                "--workers", "3")
+
+
+def test_it_serves_on_a_unix_socket_too(serve, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    path = tmp_path / "socket"
+    server = serve(tmp_path, "--unix", path, "--workers", "2")
+    for _ in range(10):
+        with Connection(str(path)) as connection:
+            assert connection.get("/a.txt").body == b"12345"
+    assert server.get("/a.txt").body == b"12345"
+    assert (refused("serve", tmp_path, "--port", "0", "--unix", path)
+            == f"{path}: address already in use; choose another --unix")
+    server.stop()
+    assert not path.exists()
 
 
 def test_it_serves_the_current_directory_unless_told(serve, tmp_path):

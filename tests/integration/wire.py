@@ -21,10 +21,13 @@ class Response:
 
 
 class Connection:
-    """One connection; every wait on it has a deadline."""
+    """One connection, to host and port or to a path; every wait on it has a deadline."""
 
     def __init__(self, address, timeout=30, receive_buffer=None):
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        if isinstance(address, str):
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -3,6 +3,7 @@
 #define CATZILLA_CATZILLA_H
 #include <catzilla/errors.h>
 #include <catzilla/group.h>
+#include <catzilla/listener.h>
 #include <catzilla/memory.h>
 #include <catzilla/request.h>
 #include <catzilla/response.h>

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-/* A connection without a socket yet, among those of its worker; NULL when memory is exhausted. */
+/*
+ * A connection without a socket yet, among those of its worker; NULL when memory is exhausted.
+ * libuv's TCP handle takes any stream socket that was accepted, also that of a unix listener.
+ */
 static cz_connection_t *begin(cz_worker_t *worker)
 {
     size_t size;

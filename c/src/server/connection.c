@@ -334,6 +334,8 @@ static void peer_make(cz_connection_t *connection)
     bool v6 = address.ss_family == AF_INET6;
     const struct sockaddr_in *in4 = (const struct sockaddr_in *)&address;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
+    if (address.ss_family == AF_UNIX)
+        memcpy(connection->peer, "unix", connection->peer_size = 4);
     if (address.ss_family != AF_INET && !v6)
         return;
     if ((v6 ? uv_ip6_name(in6, host, sizeof host) : uv_ip4_name(in4, host, sizeof host)) != 0)

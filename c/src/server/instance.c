@@ -51,6 +51,7 @@ void cz_server_look(cz_worker_t *worker)
 void cz_server_ended(catzilla_server_t *server)
 {
     server->state = CZ_SERVER_ENDED;
+    cz_endpoints_unlink(server);
     for (int type = CATZILLA_MEMORY_REQUEST; type <= CATZILLA_MEMORY_GENERAL; type++) {
         size_t live = 0;
         catzilla_memory_get_arena_stats((catzilla_memory_type_t)type, &live, NULL);
@@ -89,6 +90,7 @@ static void release(catzilla_server_t *server)
     for (uint32_t i = 0; i < server->worker_count; i++)
         uv_loop_close(server->workers[i].loop);
     cz_signals_free(server);
+    cz_endpoints_free(server);
     cz_routes_close(&server->routes);
     catzilla_free(server);
 }
@@ -126,40 +128,11 @@ int catzilla_server_create(const catzilla_server_options_t *options, catzilla_se
     return 0;
 }
 
-/* Hands one socket to each worker; what a failure leaves open is closed by the caller. */
-static int listen_all(catzilla_server_t *server, int *fds)
-{
-    for (uint32_t i = 0; i < server->worker_count; i++) {
-        int fd = fds[i];
-        fds[i] = -1;
-        int rc = cz_listener_open(&server->workers[i], fd, server->options.backlog);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
 int catzilla_server_listen(catzilla_server_t *server)
 {
-    int fds[CZ_WORKERS_MAX];
-    uint32_t count = server->worker_count;
-    uint16_t port;
     if (server->state != CZ_SERVER_IDLE || server->listening)
         return CATZILLA_ERR_STATE;
-    int rc = cz_listener_bind_tcp(server->host, server->options.port, server->options.backlog,
-                                  count, fds, &port);
-    if (rc != 0)
-        return rc;
-    rc = listen_all(server, fds);
-    if (rc != 0) {
-        cz_listener_drop(fds, count);
-        for (uint32_t i = 0; i < count; i++)
-            cz_listener_close_all(&server->workers[i]);
-        return rc;
-    }
-    atomic_store(&server->port, port);
-    server->listening = true;
-    return 0;
+    return cz_endpoints_listen(server);
 }
 
 int catzilla_server_port(const catzilla_server_t *server, uint16_t *out)

@@ -1,6 +1,7 @@
 /* A server's inside, for the files that make its life. Layer: server. */
 #ifndef CZ_SERVER_INSTANCE_H
 #define CZ_SERVER_INSTANCE_H
+#include "server/endpoint.h"
 #include "server/gate.h"
 #include "server/worker.h"
 
@@ -27,6 +28,9 @@ struct catzilla_server {
     cz_routes_t routes;
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
+    cz_endpoint_t *endpoints;
+    const cz_endpoint_t *trouble; /* the one on which listening has failed last */
+    atomic_bool handed_over;
     _Atomic(uint16_t) port; /* 0 until it listens */
     atomic_bool stop_asked;
     atomic_bool drain_asked;

@@ -1,106 +1,13 @@
-/*
- * Listening. One worker has one plain socket. For several the first is bound plainly too, so that
- * a taken port is an error; only then it allows SO_REUSEPORT, and the others join it.
- */
+/* Listeners in a worker's loop, and what happens when there is no room for a connection. */
 #define _GNU_SOURCE /* accept4 */
 #include "server/connection.h"
 #include "server/instance.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "server/socket.h"
+
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static int code_of(int error)
-{
-    switch (error) {
-    case EADDRINUSE:
-        return CATZILLA_ERR_ADDRESS_IN_USE;
-    case EADDRNOTAVAIL:
-    case EINVAL:
-    case EAFNOSUPPORT:
-        return CATZILLA_ERR_ADDRESS;
-    case EACCES:
-    case EPERM:
-        return CATZILLA_ERR_ACCESS;
-    case ENOMEM:
-        return CATZILLA_ERR_NOMEM;
-    default:
-        return CATZILLA_ERR_SYSTEM;
-    }
-}
-
-void cz_listener_drop(int *fds, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
-        fds[i] = -1;
-    }
-}
-
-static int set(int fd, int level, int option)
-{
-    int on = 1;
-    return setsockopt(fd, level, option, &on, sizeof on);
-}
-
-/* A bound socket, or -1 with errno. `joins` where a socket of ours has the address already. */
-static int bind_one(const struct sockaddr *address, socklen_t size, bool joins)
-{
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    bool ready = set(fd, SOL_SOCKET, SO_REUSEADDR) == 0;
-    if (joins)
-        ready = ready && set(fd, SOL_SOCKET, SO_REUSEPORT) == 0;
-    /* Else "::" would take the IPv4 port too, which a second listener may want. */
-    if (address->sa_family == AF_INET6)
-        ready = ready && set(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-    /* Accepted sockets inherit it; where that fails replies are merely later. */
-    set(fd, IPPROTO_TCP, TCP_NODELAY);
-    if (ready && bind(fd, address, size) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-int cz_listener_bind_tcp(const char *host, uint16_t port, int backlog, uint32_t count, int *fds,
-                         uint16_t *out_port)
-{
-    struct sockaddr_storage storage;
-    struct sockaddr *address = (struct sockaddr *)&storage;
-    memset(&storage, 0, sizeof storage);
-    for (uint32_t i = 0; i < count; i++)
-        fds[i] = -1;
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)&storage) != 0 &&
-        uv_ip6_addr(host, port, (struct sockaddr_in6 *)&storage) != 0)
-        return CATZILLA_ERR_ADDRESS;
-    socklen_t size =
-        address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    for (uint32_t i = 0; i < count; i++) {
-        fds[i] = bind_one(address, size, i > 0);
-        if (fds[i] < 0)
-            goto failed;
-        /* The others bind the port that the system has chosen for the first. */
-        if (i == 0 && (getsockname(fds[0], address, &size) != 0 ||
-                       (count > 1 && set(fds[0], SOL_SOCKET, SO_REUSEPORT) != 0)))
-            goto failed;
-        if (listen(fds[i], backlog) != 0)
-            goto failed;
-    }
-    *out_port = ntohs(address->sa_family == AF_INET6 ? ((struct sockaddr_in6 *)&storage)->sin6_port
-                                                     : ((struct sockaddr_in *)&storage)->sin_port);
-    return 0;
-failed:;
-    int rc = code_of(errno);
-    cz_listener_drop(fds, count);
-    return rc;
-}
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -153,21 +60,24 @@ int cz_listener_open(cz_worker_t *worker, int fd, int backlog)
     }
     memset(listener, 0, sizeof *listener);
     listener->worker = worker;
-    if (uv_tcp_init(worker->loop, &listener->uv.tcp) != 0) {
+    bool is_unix = cz_socket_is_unix(fd);
+    rc = is_unix ? uv_pipe_init(worker->loop, &listener->uv.pipe, 0)
+                 : uv_tcp_init(worker->loop, &listener->uv.tcp);
+    if (rc != 0) {
         close(fd);
         catzilla_free(listener);
         return CATZILLA_ERR_SYSTEM;
     }
     worker->handles++;
     listener->uv.handle.data = listener;
-    rc = uv_tcp_open(&listener->uv.tcp, fd);
+    rc = is_unix ? uv_pipe_open(&listener->uv.pipe, fd) : uv_tcp_open(&listener->uv.tcp, fd);
     if (rc != 0)
         close(fd);
     else
         rc = uv_listen(&listener->uv.stream, backlog, on_connection);
     if (rc != 0) {
         uv_close(&listener->uv.handle, on_closed);
-        return code_of(-rc);
+        return cz_socket_code(-rc);
     }
     listener->next = worker->listeners;
     worker->listeners = listener;

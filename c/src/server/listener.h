@@ -14,22 +14,12 @@ typedef struct cz_listener {
         uv_handle_t handle;
         uv_stream_t stream;
         uv_tcp_t tcp;
+        uv_pipe_t pipe;
     } uv;
     struct cz_listener *next;
     struct cz_worker *worker;
     bool waits; /* a connection is ready, but there is no room for it yet */
 } cz_listener_t;
-
-/*
- * Binds `count` sockets to one address and listens on each; the system shares connections out
- * among them. A port that somebody has is an error also where several sockets share it. Writes
- * the port that is really bound. Codes of catzilla_server_listen(); `fds` holds none then.
- */
-int cz_listener_bind_tcp(const char *host, uint16_t port, int backlog, uint32_t count, int *fds,
-                         uint16_t *out_port);
-
-/* Closes them. */
-void cz_listener_drop(int *fds, uint32_t count);
 
 /* Accepts from `fd` in the worker's loop; takes `fd` in any case. */
 int cz_listener_open(struct cz_worker *worker, int fd, int backlog);

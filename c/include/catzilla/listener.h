@@ -1,0 +1,70 @@
+/* Where a server listens, beside or instead of its options' host and port. Layer: server. */
+#ifndef CATZILLA_LISTENER_H
+#define CATZILLA_LISTENER_H
+#include <catzilla/server.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Adds a TCP address to listen on. A server to which anything was added listens there, and not
+ * on the host and port of its options. An IPv6 address takes no IPv4 connections, "::" neither.
+ * Memory:  copies `host`, a numeric address, into the general class.
+ * Threads: one at a time, before the server listens.
+ * Errors:  CATZILLA_ERR_STATE once it listens, CATZILLA_ERR_NOMEM; an address that cannot be had
+ *          is an error of catzilla_server_listen().
+ */
+CATZILLA_API int catzilla_server_add_address(catzilla_server_t *server, const char *host,
+                                             uint16_t port);
+
+/**
+ * Adds a unix socket at `path`, with the permissions `mode`, such as 0660. A socket file that
+ * nobody listens on any more is replaced; the server removes its own when it ends.
+ * Memory:  copies `path` into the general class.
+ * Threads: one at a time, before the server listens.
+ * Errors:  CATZILLA_ERR_INVALID for an empty path or a mode past 0777, CATZILLA_ERR_STATE,
+ *          CATZILLA_ERR_NOMEM.
+ */
+CATZILLA_API int catzilla_server_add_unix(catzilla_server_t *server, const char *path,
+                                          uint32_t mode);
+
+/**
+ * Adds a stream socket that listens already, such as one that another process has handed over.
+ * Memory:  takes `fd` when it returns 0; the server closes it when it ends.
+ * Threads: one at a time, before the server listens.
+ * Errors:  CATZILLA_ERR_INVALID where `fd` is no listening stream socket, CATZILLA_ERR_STATE,
+ *          CATZILLA_ERR_NOMEM.
+ */
+CATZILLA_API int catzilla_server_add_socket(catzilla_server_t *server, int fd);
+
+/**
+ * The host or path, as it was added, on which catzilla_server_listen() has failed last; empty
+ * where it has not failed, or not by one of them.
+ * Memory:  borrowed until the server listens or is destroyed.
+ * Threads: one at a time.
+ */
+CATZILLA_API const char *catzilla_server_trouble(const catzilla_server_t *server);
+
+/**
+ * Writes the socket number `index` of those that the server listens on to `out`, for handing it
+ * over to another process: by fork, or over a unix socket. Several workers may have a socket each
+ * for one address; the successor adds them all.
+ * Memory:  the socket stays the server's; it is closed when the server ends or drains.
+ * Threads: one at a time, while the server listens.
+ * Errors:  CATZILLA_ERR_NOT_FOUND past the last one, CATZILLA_ERR_STATE while it does not listen.
+ */
+CATZILLA_API int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int *out);
+
+/**
+ * Says that another process goes on with the sockets: files of unix sockets stay when the server
+ * ends. What waits to be accepted is the other's then, whichever comes first.
+ * Threads: any.
+ * Errors:  none known; 0.
+ */
+CATZILLA_API int catzilla_server_handed_over(catzilla_server_t *server);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,35 @@
+/* Sockets that listen, as the system has them. Layer: server. */
+#ifndef CZ_SERVER_SOCKET_H
+#define CZ_SERVER_SOCKET_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The code of an errno that binding or listening gave. */
+int cz_socket_code(int error);
+
+/*
+ * Binds `count` sockets to one address and listens on each; the system shares connections out
+ * among them. A port that somebody has is an error also where several sockets share it. Codes of
+ * catzilla_server_listen(); `fds` holds none then.
+ */
+int cz_socket_bind_tcp(const char *host, uint16_t port, int backlog, uint32_t count, int *fds);
+
+/* A unix socket that listens; a file that nobody listens on is replaced. */
+int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out);
+
+bool cz_socket_is_unix(int fd);
+
+/* Whether it is a stream socket that listens. */
+bool cz_socket_listens(int fd);
+
+/* 0 where it has none. */
+uint16_t cz_socket_port(int fd);
+
+/* Whether both are sockets of one address that share it by SO_REUSEPORT. */
+bool cz_socket_shares(int fd, int other);
+
+/* Closes them. */
+void cz_socket_drop(int *fds, uint32_t count);
+
+#endif

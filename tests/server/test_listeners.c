@@ -1,0 +1,325 @@
+/* Where a server listens: several addresses, unix sockets, sockets made by others. */
+#include "host.h"
+
+#include <catzilla/listener.h>
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+static char folder[] = "/tmp/catzilla-listeners-XXXXXX";
+static char path[sizeof folder + 8];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/socket", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static int unix_socket(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static struct sockaddr_un unix_address(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    return address;
+}
+
+/* Sends one request on a connected socket and sees that it is answered. */
+static void expect_hello(int fd)
+{
+    size_t size;
+    client_send(fd, get, sizeof get - 1);
+    char *reply = client_drain(fd, &size);
+    assert_non_null(strstr(reply, "Hello, World!"));
+    free(reply);
+    close(fd);
+}
+
+static void expect_hello_by_path(void)
+{
+    struct sockaddr_un address = unix_address();
+    int fd = unix_socket();
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    expect_hello(fd);
+}
+
+static void expect_hello_by_v6(uint16_t port)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    address.sin6_addr = in6addr_loopback;
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    expect_hello(fd);
+}
+
+/* A socket of the test's own that listens on a port of the system's choice. */
+static int listening_socket(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void create(host_t *host, uint32_t workers)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    options.workers = workers;
+    host_create(host, &options);
+}
+
+static bool has_ipv6(void)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    address.sin6_addr = in6addr_loopback;
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return bound;
+}
+
+static void a_server_listens_on_all_that_was_added(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers <= 3; workers += 2) {
+        uint16_t adopted;
+        host_t host;
+        create(&host, workers);
+        assert_int_equal(catzilla_server_add_address(host.server, "127.0.0.1", 0), 0);
+        assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), 0);
+        assert_int_equal(catzilla_server_add_socket(host.server, listening_socket(&adopted)), 0);
+        host_start(&host);
+        for (int i = 0; i < 8; i++) {
+            expect_hello(client_connect(host.port));
+            expect_hello(client_connect(adopted));
+            expect_hello_by_path();
+        }
+        assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), CATZILLA_ERR_STATE);
+        host_stop(&host);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+}
+
+static void both_families_may_have_the_same_port(void **state)
+{
+    uint16_t port;
+    host_t host;
+    (void)state;
+    if (!has_ipv6())
+        skip();
+    close(listening_socket(&port));
+    create(&host, 1);
+    assert_int_equal(catzilla_server_add_address(host.server, "::", port), 0);
+    assert_int_equal(catzilla_server_add_address(host.server, "0.0.0.0", port), 0);
+    host_start(&host);
+    expect_hello(client_connect(port));
+    expect_hello_by_v6(port);
+    host_stop(&host);
+}
+
+static void a_unix_socket_has_the_mode_that_was_asked_for(void **state)
+{
+    static const uint32_t modes[] = {0600, 0660, 0777};
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct stat status;
+        host_t host;
+        create(&host, 1);
+        assert_int_equal(catzilla_server_add_unix(host.server, path, modes[i]), 0);
+        assert_int_equal(catzilla_server_listen(host.server), 0);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, modes[i]);
+        catzilla_server_destroy(host.server);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+}
+
+static void a_socket_file_left_over_is_replaced(void **state)
+{
+    struct sockaddr_un address = unix_address();
+    host_t host;
+    (void)state;
+    int fd = unix_socket();
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    create(&host, 1);
+    assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), 0);
+    assert_int_equal(catzilla_server_listen(host.server), 0);
+    host_serve(&host);
+    expect_hello_by_path();
+    host_stop(&host);
+}
+
+static void a_path_that_is_in_use_is_left_alone(void **state)
+{
+    struct sockaddr_un address = unix_address();
+    host_t host;
+    (void)state;
+    create(&host, 1);
+    assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), 0);
+    int fd = unix_socket();
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(catzilla_server_listen(host.server), CATZILLA_ERR_ADDRESS_IN_USE);
+    close(fd);
+    unlink(path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(catzilla_server_listen(host.server), CATZILLA_ERR_ADDRESS_IN_USE);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(catzilla_server_listen(host.server), 0);
+    catzilla_server_destroy(host.server);
+}
+
+static void what_cannot_be_a_listener_is_refused(void **state)
+{
+    char long_path[256];
+    host_t host;
+    (void)state;
+    memset(long_path, 'x', sizeof long_path - 1);
+    long_path[sizeof long_path - 1] = '\0';
+    create(&host, 1);
+    int fd = unix_socket();
+    assert_int_equal(catzilla_server_add_socket(host.server, fd), CATZILLA_ERR_INVALID);
+    assert_int_equal(catzilla_server_add_socket(host.server, -1), CATZILLA_ERR_INVALID);
+    assert_int_equal(catzilla_server_add_unix(host.server, "", 0600), CATZILLA_ERR_INVALID);
+    assert_int_equal(catzilla_server_add_unix(host.server, path, 01000), CATZILLA_ERR_INVALID);
+    close(fd);
+    assert_int_equal(catzilla_server_add_unix(host.server, long_path, 0600), 0);
+    assert_int_equal(catzilla_server_listen(host.server), CATZILLA_ERR_ADDRESS);
+    catzilla_server_destroy(host.server);
+}
+
+static void a_failure_leaves_nothing_open(void **state)
+{
+    uint16_t port;
+    host_t host, other;
+    (void)state;
+    close(listening_socket(&port));
+    create(&host, 2);
+    assert_int_equal(catzilla_server_add_address(host.server, "127.0.0.1", port), 0);
+    assert_int_equal(catzilla_server_add_unix(host.server, "/nowhere/at/all", 0600), 0);
+    assert_string_equal(catzilla_server_trouble(host.server), "");
+    assert_int_equal(catzilla_server_listen(host.server), CATZILLA_ERR_ADDRESS);
+    assert_string_equal(catzilla_server_trouble(host.server), "/nowhere/at/all");
+    create(&other, 1);
+    assert_int_equal(catzilla_server_add_address(other.server, "127.0.0.1", port), 0);
+    assert_int_equal(catzilla_server_listen(other.server), 0);
+    catzilla_server_destroy(host.server);
+    catzilla_server_destroy(other.server);
+}
+
+/* Asks again and again, each time by a new connection, until told to end. */
+typedef struct asker {
+    pthread_t thread;
+    uint16_t port;
+    atomic_bool ends;
+    atomic_uint answered;
+} asker_t;
+
+static void *ask(void *data)
+{
+    asker_t *asker = data;
+    while (!atomic_load(&asker->ends)) {
+        expect_hello(client_connect(asker->port));
+        atomic_fetch_add(&asker->answered, 1);
+    }
+    return NULL;
+}
+
+static void await(asker_t *asker, unsigned more)
+{
+    unsigned wanted = atomic_load(&asker->answered) + more;
+    while (atomic_load(&asker->answered) < wanted)
+        usleep(100);
+}
+
+/* The successor has the sockets of `host`, by descriptors of its own. */
+static void take_over(host_t *host, host_t *successor, uint32_t workers)
+{
+    int fd;
+    create(successor, workers);
+    for (size_t i = 0; catzilla_server_socket_at(host->server, i, &fd) == 0; i++)
+        assert_int_equal(catzilla_server_add_socket(successor->server, dup(fd)), 0);
+    host_start(successor);
+    catzilla_server_handed_over(host->server);
+    catzilla_server_drain(host->server, 0);
+}
+
+static void a_successor_loses_no_connection(void **state)
+{
+    static const uint32_t workers[] = {1, 3, 2, 4, 1};
+    enum { LAST = sizeof workers / sizeof *workers - 1 };
+    host_t hosts[LAST + 1];
+    asker_t asker = {0};
+    (void)state;
+    create(&hosts[0], workers[0]);
+    assert_int_equal(catzilla_server_add_address(hosts[0].server, "127.0.0.1", 0), 0);
+    assert_int_equal(catzilla_server_add_unix(hosts[0].server, path, 0600), 0);
+    host_start(&hosts[0]);
+    asker.port = hosts[0].port;
+    assert_int_equal(pthread_create(&asker.thread, NULL, ask, &asker), 0);
+    for (int i = 0; i < LAST; i++) {
+        await(&asker, 100);
+        take_over(&hosts[i], &hosts[i + 1], workers[i + 1]);
+        pthread_join((pthread_t)hosts[i].thread, NULL);
+        catzilla_server_destroy(hosts[i].server);
+        assert_int_equal(hosts[i + 1].port, asker.port);
+        expect_hello_by_path();
+    }
+    await(&asker, 100);
+    atomic_store(&asker.ends, true);
+    pthread_join(asker.thread, NULL);
+    host_stop(&hosts[LAST]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_listens_on_all_that_was_added),
+        cmocka_unit_test(both_families_may_have_the_same_port),
+        cmocka_unit_test(a_unix_socket_has_the_mode_that_was_asked_for),
+        cmocka_unit_test(a_socket_file_left_over_is_replaced),
+        cmocka_unit_test(a_path_that_is_in_use_is_left_alone),
+        cmocka_unit_test(what_cannot_be_a_listener_is_refused),
+        cmocka_unit_test(a_failure_leaves_nothing_open),
+        cmocka_unit_test(a_successor_loses_no_connection),
+    };
+    return cmocka_run_group_tests_name("listeners", tests, make_folder, remove_folder);
+}
