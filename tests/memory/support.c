@@ -10,15 +10,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER true
+/* gcc defines macros, clang has a question. */
+#if defined(__has_feature)
+#define UNDER_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#define UNDER_THREAD_SANITIZER  __has_feature(thread_sanitizer)
+#else
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ADDRESS_SANITIZER true
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_THREAD_SANITIZER true
 #endif
 #endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER false
+#ifndef UNDER_ADDRESS_SANITIZER
+#define UNDER_ADDRESS_SANITIZER false
+#endif
+#ifndef UNDER_THREAD_SANITIZER
+#define UNDER_THREAD_SANITIZER false
 #endif
 
 const memory_class_t memory_class[MEMORY_CLASSES] = {
@@ -106,7 +114,13 @@ size_t resident_bytes(void)
 
 bool resident_is_telling(void)
 {
-    return !UNDER_SANITIZER && getenv("CATZILLA_TEST_VALGRIND") == NULL;
+    return !UNDER_ADDRESS_SANITIZER && !UNDER_THREAD_SANITIZER &&
+           getenv("CATZILLA_TEST_VALGRIND") == NULL;
+}
+
+bool under_address_sanitizer(void)
+{
+    return UNDER_ADDRESS_SANITIZER;
 }
 
 void keep_pages_small(void)
@@ -203,6 +217,27 @@ char *captured_output(void (*body)(void *context), void *context)
     fclose(sink);
     assert_int_equal(got, length);
     return text;
+}
+
+int status_of_child(void (*fault)(void), char *text, size_t size)
+{
+    int channel[2];
+    int status = 0;
+    assert_int_equal(pipe(channel), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(channel[1], STDERR_FILENO);
+        fault();
+        _exit(0);
+    }
+    close(channel[1]);
+    FILE *from = fdopen(channel[0], "r");
+    assert_non_null(from);
+    text[fread(text, 1, size - 1, from)] = '\0';
+    fclose(from);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
 }
 
 /* Whether the test passed in its child. */

@@ -50,6 +50,13 @@ void assert_same_arena_ids(arena_ids_t now, arena_ids_t before);
 size_t resident_bytes(void);
 bool resident_is_telling(void);
 
+/* Whether AddressSanitizer checks every access. */
+bool under_address_sanitizer(void);
+
+/* Runs `fault` in a child that its end must not take along, with its stderr as `text`; returns its
+ * wait status. */
+int status_of_child(void (*fault)(void), char *text, size_t size);
+
 /* Keeps the kernel from merging pages of this process into huge ones whenever it finds the time,
  * which would count as growth. Call it before the library maps anything. */
 void keep_pages_small(void);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* The reports of a test; the last one is kept, its text too. */
 static size_t reports;
@@ -347,28 +346,6 @@ static void the_level_is_chosen_before_the_first_use(void **state)
     assert_int_equal(catzilla_memory_set_debug(2), CATZILLA_ERR_STATE);
 }
 
-/* Runs `fault` in a child without a callback; its stderr comes back, and how it ended. */
-static int ends_how(void (*fault)(void), char *text, size_t size)
-{
-    int channel[2];
-    int status = 0;
-    assert_int_equal(pipe(channel), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        dup2(channel[1], STDERR_FILENO);
-        fault();
-        _exit(0);
-    }
-    close(channel[1]);
-    FILE *from = fdopen(channel[0], "r");
-    assert_non_null(from);
-    text[fread(text, 1, size - 1, from)] = '\0';
-    fclose(from);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
-
 static void overrun_on_demand_of_the_environment(void)
 {
     setenv("CATZILLA_DEBUG", "1", 1);
@@ -381,7 +358,7 @@ static void without_a_callback_damage_goes_to_stderr_and_ends_the_process(void *
 {
     char text[4096];
     (void)state;
-    const int status = ends_how(overrun_on_demand_of_the_environment, text, sizeof text);
+    const int status = status_of_child(overrun_on_demand_of_the_environment, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
     assert_non_null(strstr(text, "static"));

@@ -4,11 +4,9 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static catzilla_memory_class_stats_t class_stats(size_t class)
 {
@@ -200,30 +198,14 @@ static void free_twice(void)
 
 static void a_double_free_ends_the_process_and_names_the_class(void **state)
 {
-    int channel[2];
-    int status = 0;
-    char text[600] = "";
+    char text[600];
     (void)state;
     /* On the system backend it is the system's, or the sanitizer's, to find. */
     if (!jemalloc_is_under_test())
         skip();
-    assert_int_equal(pipe(channel), 0);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        dup2(channel[1], STDERR_FILENO);
-        free_twice();
-        _exit(0);
-    }
-    close(channel[1]);
-    FILE *from = fdopen(channel[0], "r");
-    assert_non_null(from);
-    const size_t got = fread(text, 1, sizeof text - 1, from);
-    fclose(from);
-    assert_int_equal(waitpid(child, &status, 0), child);
+    const int status = status_of_child(free_twice, text, sizeof text);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
-    assert_true(got > 0);
     assert_non_null(strstr(text, "cache"));
 }
 
