@@ -206,6 +206,8 @@ static int greedy(catzilla_request_t *request, catzilla_response_t *response, vo
     (void)user_data;
     while (catzilla_request_scratch(request, 1000) != NULL)
         taken += 1000;
+    if (catzilla_request_query(request).size > 0)
+        return CATZILLA_ERR_NOMEM;
     catzilla_slice_t body = {text, (size_t)snprintf(text, sizeof text, "%zu", taken)};
     return catzilla_response_body(response, body);
 }
@@ -227,6 +229,11 @@ static void a_request_has_a_limit_of_memory(void **state)
         assert_true(taken > 50000 && taken <= 100000);
         free(reply);
     }
+    static const char give_up[] = "GET /greedy?x HTTP/1.1\r\nHost: a\r\n\r\n";
+    char *reply = client_exchange(host.port, give_up, sizeof give_up - 1, 0, &size);
+    assert_memory_equal(reply, "HTTP/1.1 503", 12);
+    assert_non_null(strstr(reply, "\r\nRetry-After: 1\r\n"));
+    free(reply);
     host_stop(&host);
 }
 

@@ -493,7 +493,8 @@ static void an_upgrade_hands_the_connection_over(void **state)
            "HTTP/1.1 101 Switching Protocols\r\nDate: D\r\nConnection: upgrade\r\n"
            "Upgrade: shout/1\r\n\r\nSO IT GOES.");
     size_t size;
-    static const char plain[] = "GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char plain[] =
+        "GET /upgrade HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: shout/1\r\n\r\n";
     char *reply = client_exchange(host.port, plain, sizeof plain - 1, 0, &size);
     assert_memory_equal(reply, "HTTP/1.1 500", 12);
     free(reply);

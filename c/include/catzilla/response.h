@@ -16,7 +16,8 @@ extern "C" {
  */
 /**
  * Answers one request. 0 says that the reply is complete; a negative code discards what was
- * set and answers 500 with a plain body, and the code goes to the server's log.
+ * set and answers 500 with a plain body, or 503 with Retry-After for CATZILLA_ERR_NOMEM and
+ * CATZILLA_ERR_BUDGET, and the code goes to the server's log.
  */
 typedef int (*catzilla_handler_t)(catzilla_request_t *request, catzilla_response_t *response,
                                   void *user_data);

@@ -77,7 +77,9 @@ static bool is_token_list(catzilla_slice_t text)
 int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t protocol,
                               const catzilla_stream_t *stream)
 {
-    if (!response->request->message.head.upgrade || response->phase != CZ_REPLY_BUILDING)
+    const cz_head_t *head = &response->request->message.head;
+    /* RFC 9110, section 7.8: what a peer of 1.0 says of it is ignored. */
+    if (!head->upgrade || head->minor == 0 || response->phase != CZ_REPLY_BUILDING)
         return CATZILLA_ERR_STATE;
     if (!is_token_list(protocol))
         return CATZILLA_ERR_HEADER;

@@ -159,6 +159,18 @@ static void answer_other_method(catzilla_request_t *request, catzilla_response_t
     catzilla_response_header(response, CATZILLA_SLICE("Allow"), allow);
 }
 
+/* As cz_response_plain(); where the lack is ours, it says when to come again. */
+static void plain(const cz_connection_t *connection, catzilla_response_t *response, int status)
+{
+    uint32_t seconds = connection->worker->options->retry_after_s;
+    char text[16];
+    cz_response_plain(response, status);
+    if (status != 503 || seconds == 0)
+        return;
+    catzilla_slice_t value = {text, (size_t)snprintf(text, sizeof text, "%u", seconds)};
+    catzilla_response_header(response, CATZILLA_SLICE("Retry-After"), value);
+}
+
 void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *response, int rc)
 {
     const catzilla_request_t *request = response->request;
@@ -168,7 +180,9 @@ void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *resp
            "handler failed method=%.*s path=%.*s code=%d reason=\"%s\"", (int)method.size,
            method.data, path.size > 200 ? 200 : (int)path.size, path.data, rc,
            catzilla_strerror(rc));
-    cz_response_plain(response, 500);
+    /* A lack of memory passes; anything else is the handler's own trouble. */
+    bool lack = rc == CATZILLA_ERR_NOMEM || rc == CATZILLA_ERR_BUDGET;
+    plain(connection, response, lack ? 503 : 500);
 }
 
 /* Runs what comes before the handler; false where that has answered. */
@@ -240,18 +254,6 @@ void cz_connection_run(cz_connection_t *connection, catzilla_response_t *respons
     const cz_route_target_t *target = connection->request->route;
     if (enter(connection, response, target->group))
         run_handler(connection, response);
-}
-
-/* As cz_response_plain(); where the lack is ours, it says when to come again. */
-static void plain(const cz_connection_t *connection, catzilla_response_t *response, int status)
-{
-    uint32_t seconds = connection->worker->options->retry_after_s;
-    char text[16];
-    cz_response_plain(response, status);
-    if (status != 503 || seconds == 0)
-        return;
-    catzilla_slice_t value = {text, (size_t)snprintf(text, sizeof text, "%u", seconds)};
-    catzilla_response_header(response, CATZILLA_SLICE("Retry-After"), value);
 }
 
 static void route(cz_connection_t *connection, catzilla_response_t *response)
