@@ -1459,6 +1459,14 @@ static inline void catzilla_memory_free_at(void *block, const char *file, int li
     catzilla_free(block);
 }
 
+/* As catzilla_memory_free_at, with the class and size that the caller believes it has. */
+static inline void catzilla_memory_free_sized_at(catzilla_memory_type_t of, void *block, size_t size,
+                                                 const char *file, int line)
+{
+    catzilla_memory_track_deallocation(block, file, line);
+    catzilla_memory_free_sized(of, block, size);
+}
+
 /**
  * Hands out `size` bytes of `region`, aligned to 16. 0 bytes make a block too.
  *
@@ -1549,6 +1557,8 @@ static inline char *catzilla_region_printf(catzilla_region_t *region, const char
     ((char *)CATZILLA_RECORD(catzilla_memory_strndup((of), (text), (length)), 0))
 #define CATZILLA_PROMOTE(ptr, of) CATZILLA_RECORD(catzilla_memory_promote((ptr), (of)), 0)
 #define CATZILLA_FREE(ptr) catzilla_memory_free_at((ptr), __FILE__, __LINE__)
+#define CATZILLA_FREE_SIZED(of, ptr, size)                                                         \
+    catzilla_memory_free_sized_at((of), (ptr), (size), __FILE__, __LINE__)
 
 #if defined(__LP64__) && (defined(__cplusplus) || __STDC_VERSION__ >= 201112L)
 #ifdef __cplusplus

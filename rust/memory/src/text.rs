@@ -118,9 +118,7 @@ pub fn describe_option(name: &CStr, out: &mut [MaybeUninit<u8>]) -> Result<()> {
         Backend::System => Err(Error::Unsupported),
         Backend::Jemalloc => describe(name, &mut buffer),
     };
-    if result.is_err()
-        && let Some(first) = buffer.bytes.first_mut()
-    {
+    if let (Err(_), Some(first)) = (result, buffer.bytes.first_mut()) {
         first.write(0);
     }
     result
