@@ -244,7 +244,7 @@ def main():
     parser.add_argument("--threads", type=int, default=32, help="whose caches are weighed")
     parser.add_argument("--quiet", type=float, default=15, help="seconds after the burst")
     parser.add_argument("--live", type=int, default=256, help="MiB of cache in the simulated server")
-    parser.add_argument("--jobs", type=int, default=2, help="simulated servers at a time")
+    parser.add_argument("--jobs", type=int, default=4, help="simulated servers at a time")
     parser.add_argument("--parts", default="speed,server", help="what to measure, by comma")
     parser.add_argument("--peers", default=",".join(PEERS), help="those to run, by comma")
     args = parser.parse_args()
