@@ -32,6 +32,8 @@ static DECAYED: AtomicU64 = AtomicU64::new(0);
 /// How often a thread looks for what it has not used meanwhile.
 const LOOK_EVERY_MS: u64 = 250;
 const DECAY_EVERY_MS: u64 = 1000;
+/// How often a thread that never says that it is idle empties its magazines, used or not.
+const GATHER_EVERY_MS: u64 = 1000;
 /// Slow paths between two glances at the clock.
 const TICKS: u32 = 16;
 
@@ -198,9 +200,7 @@ pub fn flush(record: &Record) {
 /// Gives jemalloc what the calling thread's magazines hold, and what threads left for each other.
 pub fn release_unused() {
     if let Some(record) = thread::attach() {
-        for_each_magazine(record, |class, bin, magazine| {
-            empty(class, bin, magazine, sizes::CAPACITY, false);
-        });
+        empty_all(record);
     }
     for class in Class::ALL {
         for bin in sizes::bins() {
@@ -235,10 +235,23 @@ pub fn tick(record: &Record) {
     if ticks % TICKS == 0 {
         let now = milliseconds();
         if now.saturating_sub(record.looked.get()) >= LOOK_EVERY_MS {
-            record.looked.set(now);
-            look_for_unused(record, now);
+            let before = record.looked.replace(now);
+            if now / GATHER_EVERY_MS == before / GATHER_EVERY_MS {
+                look_for_unused(record, now);
+            } else {
+                empty_all(record);
+            }
         }
     }
+}
+
+/// Gives jemalloc all blocks of the thread's magazines. What a burst scattered over many slabs pins each of
+/// them, also where it goes round among few blocks; jemalloc hands out again from the slabs that it has
+/// longest, so this gathers them.
+fn empty_all(record: &Record) {
+    for_each_magazine(record, |class, bin, magazine| {
+        empty(class, bin, magazine, sizes::CAPACITY, false);
+    });
 }
 
 /// Gives jemalloc the blocks of every magazine that was not used since the last look. Without this a
