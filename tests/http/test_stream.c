@@ -134,6 +134,22 @@ static int flood(catzilla_request_t *request, catzilla_response_t *response, voi
     return rc;
 }
 
+static int give_up(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    stream.on_close = on_close;
+    assert_int_equal(catzilla_response_abort(response), CATZILLA_ERR_STATE);
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc != 0)
+        return rc;
+    catzilla_response_write(response, CATZILLA_SLICE("half"));
+    assert_int_equal(catzilla_response_abort(response), 0);
+    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("x")), CATZILLA_ERR_STATE);
+    return 0;
+}
+
 static int events(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     catzilla_stream_t stream = CATZILLA_STREAM_INIT;
@@ -263,6 +279,7 @@ static int begin(void **state)
     catzilla_server_route(server, "GET", "/pieces", in_pieces, NULL);
     catzilla_server_route(server, "GET", "/flood", flood, &flooded);
     catzilla_server_route(server, "GET", "/events", events, NULL);
+    catzilla_server_route(server, "GET", "/give-up", give_up, NULL);
     catzilla_server_route(server, "GET", "/hints", hints, NULL);
     catzilla_server_route(server, "GET", "/vector", vector, NULL);
     catzilla_server_route(server, "GET", "/upgrade", upgrade, NULL);
@@ -460,6 +477,24 @@ static void a_lost_peer_is_told_to_the_stream(void **state)
     assert_int_equal(atomic_load(&closed_badly), 1);
 }
 
+static void a_body_given_up_does_not_look_whole(void **state)
+{
+    static const char get[] = "GET /give-up HTTP/1.0\r\n\r\n";
+    char reply[512];
+    ssize_t got;
+    (void)state;
+    int fd = client_connect(host.port);
+    client_send(fd, get, sizeof get - 1);
+    do
+        got = recv(fd, reply, sizeof reply, 0);
+    while (got > 0);
+    assert_int_equal(got, -1); /* reset, not ended */
+    close(fd);
+    for (int i = 0; i < 5000 && atomic_load(&closed_badly) == 0; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&closed_badly), 1);
+}
+
 static void events_are_written_as_the_standard_says(void **state)
 {
     (void)state;
@@ -580,6 +615,7 @@ int main(void)
         CASE(pieces_for_head_are_none),
         CASE(a_slow_reader_holds_the_writer_back),
         CASE(a_lost_peer_is_told_to_the_stream),
+        CASE(a_body_given_up_does_not_look_whole),
         CASE(events_are_written_as_the_standard_says),
         CASE(hints_go_ahead_of_the_reply),
         CASE(pieces_of_a_vector_are_sent_as_one),

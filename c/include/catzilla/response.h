@@ -170,6 +170,14 @@ CATZILLA_API int catzilla_response_write(catzilla_response_t *response, catzilla
 CATZILLA_API int catzilla_response_end(catzilla_response_t *response);
 
 /**
+ * Gives a streamed body up: the connection is reset, so that the peer cannot take what it has for
+ * the whole. on_close follows with CATZILLA_ERR_CLOSED.
+ * Threads: the request's loop.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended.
+ */
+CATZILLA_API int catzilla_response_abort(catzilla_response_t *response);
+
+/**
  * Sends one server-sent event in a reply that is streamed; the reply's Content-Type is the
  * handler's to set, "text/event-stream". `event` and `id` may be absent; a line of `data` each
  * becomes a field of its own.

@@ -37,6 +37,7 @@ typedef struct cz_reply_ops {
     int (*begin)(catzilla_response_t *response);                 /* sends the head */
     int (*write)(catzilla_response_t *response, catzilla_slice_t data);
     void (*end)(catzilla_response_t *response);
+    void (*abort)(catzilla_response_t *response);
     int (*inform)(catzilla_response_t *response, catzilla_slice_t link);
 } cz_reply_ops_t;
 

@@ -117,6 +117,15 @@ int catzilla_response_end(catzilla_response_t *response)
     return 0;
 }
 
+int catzilla_response_abort(catzilla_response_t *response)
+{
+    if (response->phase != CZ_REPLY_STREAMING)
+        return CATZILLA_ERR_STATE;
+    response->phase = CZ_REPLY_ENDED;
+    response->ops->abort(response);
+    return 0;
+}
+
 static bool is_one_line(catzilla_slice_t text)
 {
     for (size_t i = 0; i < text.size; i++)

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static int on_defer(catzilla_response_t *response)
 {
@@ -146,6 +147,17 @@ static void on_end(catzilla_response_t *response)
     cz_worker_flush_later(connection->worker, connection);
 }
 
+/* A body that only the connection's end ends would look whole after an orderly close. */
+static void on_abort(catzilla_response_t *response)
+{
+    cz_connection_t *connection = response->owner;
+    const struct linger at_once = {1, 0};
+    if (connection->closing)
+        return;
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    cz_connection_close(connection);
+}
+
 static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
 {
     static const char head[] = "HTTP/1.1 103 Early Hints\r\nLink: ";
@@ -162,8 +174,8 @@ static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
     return 0;
 }
 
-const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin,
-                                                on_write, on_end,      on_inform};
+const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin, on_write,
+                                                on_end,   on_abort,    on_inform};
 
 /* Ends a streamed reply, and tells its owner how. */
 static void stream_close(cz_connection_t *connection, int result)
