@@ -161,15 +161,10 @@ pub unsafe fn free(block: NonNull<u8>, class: Option<Class>, size: Option<usize>
     if announced == address {
         here = here.at(at.file, at.line);
     }
-    let Some(entry) = take(address, here) else {
+    let Some((entry, intact)) = take(block, here) else {
         return;
     };
-    // SAFETY: it was live until now, and is nobody's from here on.
-    let intact = unsafe { canary_is_intact(block, entry.size) };
     if !intact {
-        // Mended, so that it is not taken for a later write when the block leaves quarantine.
-        // SAFETY: as above.
-        unsafe { block.add(entry.size).cast().write_unaligned(CANARY) };
         tell(Kind::Overrun, address, &entry, here);
     }
     if class.is_some_and(|class| class != entry.class) {
@@ -183,16 +178,24 @@ pub unsafe fn free(block: NonNull<u8>, class: Option<Class>, size: Option<usize>
     release(false);
 }
 
-/// Puts a live block into quarantine and fills it; reports where that cannot be.
-fn take(address: usize, here: Site) -> Option<Entry> {
+/// Puts a live block into quarantine and fills it, and says whether its canary was intact; reports where
+/// that cannot be. All of it under the lock: once that is free, others may push the block out again.
+fn take(block: NonNull<u8>, here: Site) -> Option<(Entry, bool)> {
+    let address = block.as_ptr() as usize;
     let mut registry = registry::lock();
     let entry = registry.get(address);
     match entry {
         Some(entry) if entry.freed.is_none() => {
+            // SAFETY: the block is live, and nobody else gets it while the lock is held. The canary is
+            // mended, so that it is not taken for a later write when the block leaves quarantine.
+            let intact = unsafe {
+                let intact = canary_is_intact(block, entry.size);
+                block.add(entry.size).cast().write_unaligned(CANARY);
+                block.write_bytes(FREED, entry.size);
+                intact
+            };
             registry.quarantine(address, here);
-            // SAFETY: the block was live until now; nobody else gets it while it is in quarantine.
-            unsafe { (address as *mut u8).write_bytes(FREED, entry.size) };
-            Some(entry)
+            Some((entry, intact))
         }
         Some(entry) => {
             drop(registry);
