@@ -85,7 +85,7 @@ class Bench:
             finally:
                 process.send_signal(signal.SIGTERM)
                 try:
-                    process.wait(timeout=20)
+                    process.wait(timeout=60)  # valgrind writes its figures first
                 except subprocess.TimeoutExpired:
                     process.kill()
 
@@ -131,6 +131,8 @@ class Bench:
             with self.server(name, wrapper, ONE_BY_ONE) as (process, port):
                 done = self.rounds(process, port, case, 16, requests, target)
             found = re.search(r"^(?:summary|totals): (\d+)", log.read_text(), re.MULTILINE)
+            if found is None:
+                raise RuntimeError(f"{TITLES[name]} left no figures of callgrind's")
             totals.append((int(found[1]), done["all"]))
         return (totals[1][0] - totals[0][0]) / (totals[1][1] - totals[0][1])
 
@@ -197,7 +199,9 @@ def measure(bench, names, args):
         figure["ns"] = {case: report.medians([{"v": v} for v in samples[name][case]])["v"] for case in CASES}
         target = "/users/4711" if name == "catzilla-full" else "/"
         if "instructions" in args.parts and shutil.which("valgrind"):
-            figure["instructions"] = {case: bench.instructions(name, case, target) for case in CASES}
+            # On a crowded machine a server under valgrind may not end in time; the rest still counts.
+            with contextlib.suppress(RuntimeError):
+                figure["instructions"] = {case: bench.instructions(name, case, target) for case in CASES}
         if "syscalls" in args.parts and shutil.which("strace"):
             figure["syscalls"] = {case: bench.system_calls(name, case, target) for case in CASES}
         if "connections" in args.parts:
