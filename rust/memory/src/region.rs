@@ -455,6 +455,8 @@ mod tests {
 
     #[test]
     fn cleanups_run_once_and_the_latest_first() {
+        // One address for each: a function may have several.
+        let (push, double): (CleanupFn, CleanupFn) = (push, double);
         let order = Cell::new(1_u32);
         let data = core::ptr::from_ref(&order).cast_mut().cast();
         let region = Owned::new(Class::Response);
