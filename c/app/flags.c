@@ -1,5 +1,6 @@
 #include "flags.h"
 
+#include <catzilla/accesslog.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 const char flags_help[] =
     "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--workers N] [--log FILE]\n"
     "                      [--drain SECONDS] [--unix PATH]\n"
+    "                      [--log-format FORMAT] [--log-level LEVEL]\n"
     "       catzilla --version\n"
     "       catzilla --help\n"
     "\n"
@@ -17,25 +19,39 @@ const char flags_help[] =
     "--port       the port; 8080 unless given, 0 for one that the system chooses\n"
     "--unix       also listens on the unix socket PATH\n"
     "--workers    threads that serve; 1 unless given\n"
-    "--log        appends a line for each request to FILE; - means stderr\n"
+    "--log        appends a line for each reply to FILE, also named --access-log; - means\n"
+    "             stderr, and SIGHUP opens FILE anew\n"
+    "--log-format common, combined or json; combined unless given\n"
+    "--log-level  what goes to stderr: error, warning, info or debug; warning unless given\n"
     "--drain      seconds that replies under way may take after SIGTERM; 10 unless given\n"
     "\n"
     "Exit status: 0 after a stop by signal, 2 when it could not start.\n";
 
-/* The flags of serve. One with `what` is a number from `least` to `most`, else it is a text. */
+/* Each word stands for its number. */
+static const char *const formats[] = {"common", "combined", "json", NULL};
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+
+/*
+ * The flags of serve. One with `words` is one of these, else one with `what` is a number from
+ * `least` to `most`, else it is a text.
+ */
 static const struct flag {
     const char *name;
     size_t field; /* of flags_t: unsigned or const char * */
     const char *what;
     unsigned least;
     unsigned most;
+    const char *const *words;
 } known[] = {
-    {"--drain", offsetof(flags_t, drain), "number of seconds", 0, 86400},
-    {"--host", offsetof(flags_t, host), NULL, 0, 0},
-    {"--log", offsetof(flags_t, log), NULL, 0, 0},
-    {"--port", offsetof(flags_t, port), "port", 0, 65535},
-    {"--unix", offsetof(flags_t, path), NULL, 0, 0},
-    {"--workers", offsetof(flags_t, workers), "number", 1, 256},
+    {"--access-log", offsetof(flags_t, log), NULL, 0, 0, NULL},
+    {"--drain", offsetof(flags_t, drain), "number of seconds", 0, 86400, NULL},
+    {"--host", offsetof(flags_t, host), NULL, 0, 0, NULL},
+    {"--log", offsetof(flags_t, log), NULL, 0, 0, NULL},
+    {"--log-format", offsetof(flags_t, log_format), "common, combined or json", 0, 0, formats},
+    {"--log-level", offsetof(flags_t, log_level), "error, warning, info or debug", 0, 0, levels},
+    {"--port", offsetof(flags_t, port), "port", 0, 65535, NULL},
+    {"--unix", offsetof(flags_t, path), NULL, 0, 0, NULL},
+    {"--workers", offsetof(flags_t, workers), "number", 1, 256, NULL},
 };
 
 /* Reads `least` to `most` in digits, no more of them than `most` has. */
@@ -51,6 +67,17 @@ static bool number_read(const char *text, unsigned least, unsigned most, unsigne
     }
     *out = value;
     return value >= least && value <= most;
+}
+
+static bool word_read(const char *text, const char *const *words, unsigned *out)
+{
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], text) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The flag that `word` is, alone or followed by an equals sign. */
@@ -87,6 +114,11 @@ static int flag_read(int argc, char **argv, int *at, flags_t *out, char *trouble
     void *field = (char *)out + flag->field;
     if (flag->what == NULL) {
         *(const char **)field = value;
+    } else if (flag->words != NULL) {
+        if (word_read(value, flag->words, field))
+            return 0;
+        snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s %s: give %s", flag->name, value, flag->what);
+        return -1;
     } else if (!number_read(value, flag->least, flag->most, field)) {
         snprintf(trouble, FLAGS_TROUBLE_SIZE, "%s %s: not a %s; give %u to %u", flag->name, value,
                  flag->what, flag->least, flag->most);
@@ -119,8 +151,13 @@ static int read_serve(int argc, char **argv, flags_t *out, char trouble[FLAGS_TR
 
 int flags_read(int argc, char **argv, flags_t *out, char trouble[FLAGS_TROUBLE_SIZE])
 {
-    *out = (flags_t){
-        .command = COMMAND_SERVE, .host = "127.0.0.1", .port = 8080, .workers = 1, .drain = 10};
+    *out = (flags_t){.command = COMMAND_SERVE,
+                     .host = "127.0.0.1",
+                     .port = 8080,
+                     .workers = 1,
+                     .drain = 10,
+                     .log_format = CATZILLA_ACCESSLOG_COMBINED,
+                     .log_level = CATZILLA_LOG_WARNING};
     if (argc < 2) {
         snprintf(trouble, FLAGS_TROUBLE_SIZE, "no command; try catzilla serve or catzilla --help");
         return -1;

@@ -11,8 +11,10 @@ typedef struct flags {
     unsigned port;
     const char *path; /* of a unix socket, or NULL */
     unsigned workers;
-    unsigned drain;  /* seconds */
-    const char *log; /* a file's name, "-" for stderr, or NULL */
+    unsigned drain;      /* seconds */
+    unsigned log_format; /* catzilla_accesslog_format_t */
+    unsigned log_level;  /* catzilla_log_level_t */
+    const char *log;     /* a file's name, "-" for stderr, or NULL */
 } flags_t;
 
 /* Room for the sentence that says what is wrong. */

@@ -1,22 +1,12 @@
 /* The access log and the program's own messages. Layer: app. */
 #ifndef CZ_APP_LOG_H
 #define CZ_APP_LOG_H
-#include <catzilla/server.h>
+#include <catzilla/accesslog.h>
 
-/* Where the lines go. */
-typedef struct access_log {
-    int fd; /* -1: nowhere */
-} access_log_t;
+/* Opens the access log `name`; "-" is stderr, and NULL is none: `*out` is NULL then. */
+int access_log_open(const char *name, unsigned format, catzilla_accesslog_t **out);
 
-/* Opens the file `name` for appending; "-" is stderr and NULL is nowhere. -1 with errno. */
-int access_log_open(access_log_t *log, const char *name);
-
-void access_log_close(access_log_t *log);
-
-/* The server's callback: one line for one reply. `user_data` is an access_log_t. */
-void access_log_write(const catzilla_access_t *access, void *user_data);
-
-/* The server's callback: warnings and errors go to stderr. */
+/* The server's callback: prints one line. */
 void message_write(int level, const char *message, void *user_data);
 
 /* The memory layer's callback, which is called for trouble alone. */

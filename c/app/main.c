@@ -5,7 +5,6 @@
 #include "log.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,10 +80,11 @@ static void announce(const flags_t *flags, uint16_t port)
     fflush(stdout);
 }
 
-static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_t *mount)
+static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_t *mount,
+               catzilla_accesslog_t *log)
 {
     /* A drain of 0 seconds still ends, and a deadline of 0 is none. */
-    signals_t signals = {.drain_ms = flags->drain == 0 ? 1 : flags->drain * 1000};
+    signals_t signals = {.log = log, .drain_ms = flags->drain == 0 ? 1 : flags->drain * 1000};
     uint16_t port;
     int rc = catzilla_server_route(server, "GET", "/{path*}", catzilla_static_serve, mount);
     if (rc == 0)
@@ -109,20 +109,21 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
 
 static int serve(const flags_t *flags)
 {
-    access_log_t log;
+    catzilla_accesslog_t *log;
     catzilla_static_t *mount;
     catzilla_server_t *server = NULL;
     catzilla_static_options_t content = CATZILLA_STATIC_OPTIONS_INIT;
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     int status = STATUS_REFUSED;
-    if (access_log_open(&log, flags->log) != 0) {
-        complain("%s: %s; choose another --log", flags->log, strerror(errno));
+    int rc = access_log_open(flags->log, flags->log_format, &log);
+    if (rc != 0) {
+        complain("%s: %s; choose another --log", flags->log, catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
     content.list = 1;
     /* Browsers ask whether what they have is still good, so an edited file shows at once. */
     content.cache_control = "no-cache";
-    int rc = catzilla_static_create(flags->directory, &content, &mount);
+    rc = catzilla_static_create(flags->directory, &content, &mount);
     if (rc != 0) {
         complain_of_directory(flags->directory, rc);
         goto close_log;
@@ -131,19 +132,20 @@ static int serve(const flags_t *flags)
     options.port = (uint16_t)flags->port;
     options.workers = flags->workers;
     options.log = message_write;
-    if (log.fd >= 0) {
-        options.access = access_log_write;
-        options.access_data = &log;
+    options.log_level = flags->log_level;
+    if (log != NULL) {
+        options.access = catzilla_accesslog_write;
+        options.access_data = log;
     }
     rc = catzilla_server_create(&options, &server);
     if (rc == 0)
-        status = run(server, flags, mount);
+        status = run(server, flags, mount, log);
     else
         complain("%s", catzilla_strerror(rc));
     catzilla_server_destroy(server);
     catzilla_static_destroy(mount);
 close_log:
-    access_log_close(&log);
+    catzilla_accesslog_destroy(log);
     return status;
 }
 

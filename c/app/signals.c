@@ -17,12 +17,27 @@ static void on_term(catzilla_server_t *server, int signum, void *user_data)
     signals->draining = true;
 }
 
+/* A log that cannot be opened anew goes on in the old file. */
+static void on_hup(catzilla_server_t *server, int signum, void *user_data)
+{
+    const signals_t *signals = user_data;
+    (void)server;
+    (void)signum;
+    int rc = signals->log == NULL ? 0 : catzilla_accesslog_reopen(signals->log);
+    if (rc != 0)
+        complain("the access log cannot be opened anew: %s", catzilla_strerror(rc));
+}
+
 int signals_watch(catzilla_server_t *server, signals_t *signals)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     int rc = catzilla_server_watch_signal(server, SIGINT, NULL, NULL);
-    return rc != 0 ? rc : catzilla_server_watch_signal(server, SIGTERM, on_term, signals);
+    if (rc == 0)
+        rc = catzilla_server_watch_signal(server, SIGTERM, on_term, signals);
+    if (rc == 0)
+        rc = catzilla_server_watch_signal(server, SIGHUP, on_hup, signals);
+    return rc;
 }
 
 void signals_tell(const catzilla_server_t *server)

@@ -1,5 +1,6 @@
 """The catzilla program: its flags, what it says, and how it starts and stops."""
 
+import json
 import re
 import signal
 import socket
@@ -44,7 +45,7 @@ def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
     for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain", "--unix",
-                 "--version", "--help"):
+                 "--access-log", "--log-format", "--log-level", "--version", "--help"):
         assert flag in output
 
 
@@ -63,6 +64,8 @@ def test_help_names_every_flag(words):
     (["serve", "--port", "000080"], "--port 000080: not a port; give 0 to 65535"),
     (["serve", "--workers", "0"], "--workers 0: not a number; give 1 to 256"),
     (["serve", "--workers=257"], "--workers 257: not a number; give 1 to 256"),
+    (["serve", "--log-format", "xml"], "--log-format xml: give common, combined or json"),
+    (["serve", "--log-level", "all"], "--log-level all: give error, warning, info or debug"),
     (["serve", ".", ".."], "..: one directory is enough"),
 ])
 def test_a_bad_flag_is_one_line_and_status_2(words, complaint):
@@ -103,7 +106,7 @@ def test_a_host_that_is_not_ours_is_one_line_and_status_2(tmp_path, host):
 def test_a_log_that_cannot_be_written_is_one_line_and_status_2(tmp_path):
     log = tmp_path / "nowhere" / "log"
     assert (refused("serve", tmp_path, "--log", log)
-            == f"{log}: No such file or directory; choose another --log")
+            == f"{log}: no such file, route or value; choose another --log")
 
 
 def test_it_prints_its_url_and_its_arenas(serve, tmp_path):
@@ -182,32 +185,57 @@ def test_the_port_is_free_again_after_the_stop(serve, start, tmp_path):
     assert again.port == server.port
 
 
-def log_fields(line):
-    time, method, target, status, *rest = line.split(" ")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time)
-    return method, target, int(status), dict(field.split("=", 1) for field in rest)
+COMBINED = re.compile(r'(\S+) - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
+                      r'"(.*?)" (\d{3}) (\d+) "(.*?)" "(.*?)"')
 
 
-def test_the_log_has_a_line_for_each_request(serve, tmp_path):
+@pytest.mark.parametrize("flag", ["--log", "--access-log"])
+def test_the_log_has_a_line_for_each_request(serve, tmp_path, flag):
     (tmp_path / "a.txt").write_text("12345")
     log = tmp_path / "log"
-    server = serve(tmp_path, "--log", log)
+    server = serve(tmp_path, flag, log)
     with server.connect() as connection:
-        peer = "{}:{}".format(*connection.socket.getsockname())
-        connection.get("/a.txt?q=1")
+        connection.get("/a.txt?q=1", "Referer: http://t/", "User-Agent: test")
         connection.get("/nothing")
         connection.get("/a.txt", method="HEAD")
         connection.get("/a.txt", method="DELETE")
     server.exchange(b"nonsense\r\n\r\n")
     server.stop()
-    lines = [log_fields(line) for line in log.read_text().splitlines()]
-    assert [line[:3] for line in lines[:4]] == [
-        ("GET", "/a.txt?q=1", 200), ("GET", "/nothing", 404), ("HEAD", "/a.txt", 200),
-        ("DELETE", "/a.txt", 405)]
-    assert lines[4][2] == 400
-    assert [line[3]["bytes"] for line in lines[:3]] == ["5", "14", "0"]
-    assert {line[3]["peer"] for line in lines[:4]} == {peer}
-    assert all(int(line[3]["us"]) >= 0 for line in lines)
+    lines = [COMBINED.fullmatch(line).groups() for line in log.read_text().splitlines()]
+    assert lines == [
+        ("127.0.0.1", "GET /a.txt?q=1 HTTP/1.1", "200", "5", "http://t/", "test"),
+        ("127.0.0.1", "GET /nothing HTTP/1.1", "404", "14", "-", "-"),
+        ("127.0.0.1", "HEAD /a.txt HTTP/1.1", "200", "0", "-", "-"),
+        ("127.0.0.1", "DELETE /a.txt HTTP/1.1", "405", lines[3][3], "-", "-"),
+        ("127.0.0.1", "-", "400", lines[4][3], "-", "-")]
+
+
+def test_the_log_may_be_json(serve, tmp_path):
+    log = tmp_path / "log"
+    server = serve(tmp_path, "--log", log, "--log-format", "json")
+    with server.connect() as connection:
+        peer = "{}:{}".format(*connection.socket.getsockname())
+        connection.get("/x", 'User-Agent: a"b\\c\xe9')
+    server.stop()
+    line = json.loads(log.read_text())
+    assert (line["peer"], line["method"], line["target"]) == (peer, "GET", "/x")
+    assert line["user_agent"] == 'a"b\\c\xe9'
+    assert (line["version"], line["status"]) == ("HTTP/1.1", 404)
+    assert line["duration_us"] > 0 and line["memory_peak"] > 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+
+
+def test_sighup_opens_the_log_anew(serve, tmp_path):
+    log, moved = tmp_path / "log", tmp_path / "moved"
+    server = serve(tmp_path, "--log", log)
+    server.get("/before")
+    wait_until(lambda: "before" in log.read_text(), "the first line")
+    log.rename(moved)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(log.exists, "the new file")
+    server.get("/after")
+    server.stop()
+    assert "/after" in log.read_text() and "/after" not in moved.read_text()
 
 
 def test_the_log_can_go_to_stderr_and_what_a_client_sends_is_escaped(tmp_path):

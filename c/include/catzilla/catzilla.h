@@ -1,6 +1,7 @@
 /* Everything Catzilla offers to C. A program may include single modules instead. */
 #ifndef CATZILLA_CATZILLA_H
 #define CATZILLA_CATZILLA_H
+#include <catzilla/accesslog.h>
 #include <catzilla/errors.h>
 #include <catzilla/group.h>
 #include <catzilla/listener.h>

@@ -33,8 +33,13 @@ typedef struct catzilla_access {
     catzilla_slice_t method; /* empty when the request could not be parsed, like `target` */
     catzilla_slice_t target;
     int status;
-    uint64_t body_bytes;  /* of the reply */
-    uint64_t duration_ns; /* from the request's first byte to the reply's completion */
+    uint64_t body_bytes;      /* of the reply */
+    uint64_t duration_ns;     /* from the request's first byte to the reply's completion */
+    uint64_t time_ms;         /* of the completion, since 1970 */
+    uint64_t memory_peak;     /* bytes that the request held at most, with what its handler took */
+    uint32_t worker;          /* number of the loop, from 0 */
+    catzilla_slice_t version; /* "HTTP/1.1"; empty like `method` */
+    const catzilla_request_t *request; /* for its header; NULL where `method` is empty */
 } catzilla_access_t;
 
 /* Called once for each reply, in the thread of the loop that gave it; slices end with the call. */
@@ -72,13 +77,14 @@ typedef struct catzilla_server_options {
     uint32_t min_rate;          /* bytes a second that a body, and a peer that reads, move on the
                                    average of their timeout; 0: a byte in all of it will do */
     uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
+    uint32_t log_level;         /* the least grave catzilla_log_level_t that `log` is called for */
 } catzilla_server_options_t;
 
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
             10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1, 4096, 256u << 10, 8u << 20,     \
-            UINT32_MAX, 0, 0, 1                                                                    \
+            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO                                                 \
     }
 
 /**

@@ -40,6 +40,12 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     return request;
 }
 
+size_t cz_request_memory(const catzilla_request_t *request)
+{
+    size_t handlers = request->region == NULL ? 0 : catzilla_region_high_water(request->region);
+    return request->block_size + request->arena.total + request->detached_size + handlers;
+}
+
 void cz_request_destroy(catzilla_request_t *request)
 {
     if (request == NULL)

@@ -59,6 +59,9 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
                                       const cz_request_owner_ops_t *ops, void *owner);
 void cz_request_destroy(catzilla_request_t *request);
 
+/* The bytes that the request held at most. */
+size_t cz_request_memory(const catzilla_request_t *request);
+
 /*
  * Copies what the parser still points at into a block of the request's own, so that the request
  * outlives the buffer it came in, and lets another thread take its memory.

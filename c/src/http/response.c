@@ -7,6 +7,7 @@
 
 #include "http/header.h"
 #include "http/status.h"
+#include "http/text.h"
 
 #include <unistd.h>
 
@@ -234,47 +235,28 @@ size_t cz_response_head_room(const catzilla_response_t *response)
     return response->fields.size + FIXED_ROOM;
 }
 
-static char *put(char *out, const char *data, size_t size)
-{
-    memcpy(out, data, size);
-    return out + size;
-}
-
-static char *put_number(char *out, uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    return put(out, digits + at, sizeof digits - at);
-}
-
-#define PUT(out, literal) put(out, literal, sizeof(literal) - 1)
-
 char *cz_response_write_head(const catzilla_response_t *response, const cz_reply_facts_t *facts,
                              char *out)
 {
     char scratch[32];
     catzilla_slice_t line = cz_status_line(response->status, scratch);
-    out = put(out, line.data, line.size);
-    out = put(out, facts->date_line, CZ_DATE_LINE_SIZE);
+    out = cz_put(out, line.data, line.size);
+    out = cz_put(out, facts->date_line, CZ_DATE_LINE_SIZE);
     if (response->framing == CZ_FRAMING_CHUNKED) {
-        out = PUT(out, "Transfer-Encoding: chunked\r\n");
+        out = CZ_PUT(out, "Transfer-Encoding: chunked\r\n");
     } else if (response->framing == CZ_FRAMING_LENGTH &&
                !cz_response_is_bodiless(response->status)) {
-        out = PUT(out, "Content-Length: ");
-        out = put_number(out, response->length);
-        out = PUT(out, "\r\n");
+        out = CZ_PUT(out, "Content-Length: ");
+        out = cz_put_number(out, response->length);
+        out = CZ_PUT(out, "\r\n");
     }
     if (response->framing == CZ_FRAMING_RAW)
-        out = PUT(out, "Connection: upgrade\r\n");
+        out = CZ_PUT(out, "Connection: upgrade\r\n");
     else if (!facts->keep_alive)
-        out = PUT(out, "Connection: close\r\n");
+        out = CZ_PUT(out, "Connection: close\r\n");
     else if (facts->http_1_0)
-        out = PUT(out, "Connection: keep-alive\r\n");
+        out = CZ_PUT(out, "Connection: keep-alive\r\n");
     if (response->fields.size > 0)
-        out = put(out, response->fields.data, response->fields.size);
-    return PUT(out, "\r\n");
+        out = cz_put(out, response->fields.data, response->fields.size);
+    return CZ_PUT(out, "\r\n");
 }

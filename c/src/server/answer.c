@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Files up to this size are read at once and gather with other replies. */
@@ -21,12 +22,21 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
     access.method = access.target = access.peer = CATZILLA_SLICE("");
     access.status = status;
     access.body_bytes = body_bytes;
+    access.worker = connection->worker->index;
+    access.version = CATZILLA_SLICE("");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    access.time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     if (request != NULL) {
+        access.memory_peak = cz_request_memory(request);
         access.peer = catzilla_request_peer(request);
         access.duration_ns = uv_hrtime() - request->started_ns;
         if (request->message.head_complete) {
             access.method = catzilla_request_method(request);
             access.target = catzilla_request_target(request);
+            access.version = request->message.head.minor == 0 ? CATZILLA_SLICE("HTTP/1.0")
+                                                              : CATZILLA_SLICE("HTTP/1.1");
+            access.request = request;
         }
     }
     options->access(&access, options->access_data);

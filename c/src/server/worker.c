@@ -22,7 +22,7 @@ void cz_log(const catzilla_server_options_t *options, int level, const char *for
 {
     char line[512];
     va_list arguments;
-    if (options->log == NULL)
+    if (options->log == NULL || level > (int)options->log_level)
         return;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);

@@ -1,0 +1,194 @@
+/*
+ * The lines of an access log. What a client sent is escaped, so that it can neither end a line
+ * nor drive a terminal, and cut, so that a line fits the room that it was promised.
+ */
+#include "http/date.h"
+#include "http/text.h"
+
+#include <catzilla/accesslog.h>
+
+#include <string.h>
+
+#define LINE_MOST  8192u
+#define VALUE_MOST 1024u /* bytes of one value; each may become six */
+
+/* One byte that stands for itself in neither format, behind `lead`. */
+static char *put_hex(char *out, const char *lead, unsigned char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    out = cz_put(out, lead, strlen(lead));
+    *out++ = digits[byte >> 4];
+    *out++ = digits[byte & 15];
+    return out;
+}
+
+/* `lead` is what comes before two hexadecimal digits: \x in NCSA's formats, \u00 in JSON. */
+static char *put_escaped(char *out, catzilla_slice_t text, const char *lead, size_t most)
+{
+    size_t size = text.size < most ? text.size : most;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (byte < ' ' || byte > '~') {
+            out = put_hex(out, lead, byte);
+            continue;
+        }
+        if (byte == '"' || byte == '\\')
+            *out++ = '\\';
+        *out++ = (char)byte;
+    }
+    return out;
+}
+
+/* The two dates are those of RFC 9110 in another order. */
+static char *put_ncsa_date(char *out, uint64_t time_ms)
+{
+    char date[CZ_DATE_SIZE];
+    cz_date_format((int64_t)(time_ms / 1000), date);
+    *out++ = '[';
+    out = cz_put(out, date + 5, 2);
+    *out++ = '/';
+    out = cz_put(out, date + 8, 3);
+    *out++ = '/';
+    out = cz_put(out, date + 12, 4);
+    *out++ = ':';
+    out = cz_put(out, date + 17, 8);
+    return CZ_PUT(out, " +0000]");
+}
+
+static char *put_iso_date(char *out, uint64_t time_ms)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char date[CZ_DATE_SIZE];
+    unsigned month = 0, ms = (unsigned)(time_ms % 1000);
+    cz_date_format((int64_t)(time_ms / 1000), date);
+    while (month < 11 && memcmp(months + 3 * (size_t)month, date + 8, 3) != 0)
+        month++;
+    out = cz_put(out, date + 12, 4);
+    *out++ = '-';
+    *out++ = (char)('0' + (month + 1) / 10);
+    *out++ = (char)('0' + (month + 1) % 10);
+    *out++ = '-';
+    out = cz_put(out, date + 5, 2);
+    *out++ = 'T';
+    out = cz_put(out, date + 17, 8);
+    *out++ = '.';
+    *out++ = (char)('0' + ms / 100);
+    *out++ = (char)('0' + ms / 10 % 10);
+    *out++ = (char)('0' + ms % 10);
+    *out++ = 'Z';
+    return out;
+}
+
+/* The address without brackets and port. */
+static catzilla_slice_t host_of(catzilla_slice_t peer)
+{
+    size_t end = peer.size;
+    while (end > 0 && peer.data[end - 1] != ':')
+        end--;
+    if (end > 0)
+        peer.size = end - 1;
+    if (peer.size > 1 && peer.data[0] == '[') {
+        peer.data++;
+        peer.size -= 2;
+    }
+    return peer.size > 0 ? peer : CATZILLA_SLICE("-");
+}
+
+static catzilla_slice_t header_of(const catzilla_access_t *access, const char *name)
+{
+    const catzilla_slice_t absent = {NULL, 0};
+    return access->request == NULL ? absent : catzilla_request_header(access->request, name);
+}
+
+static char *put_quoted(char *out, catzilla_slice_t text)
+{
+    *out++ = '"';
+    out = text.size == 0 ? CZ_PUT(out, "-") : put_escaped(out, text, "\\x", VALUE_MOST);
+    *out++ = '"';
+    return out;
+}
+
+static char *put_ncsa(char *out, const catzilla_access_t *access, bool combined)
+{
+    out = put_escaped(out, host_of(access->peer), "\\x", 64);
+    out = CZ_PUT(out, " - - ");
+    out = put_ncsa_date(out, access->time_ms);
+    out = CZ_PUT(out, " \"");
+    if (access->method.size == 0) {
+        *out++ = '-';
+    } else {
+        out = put_escaped(out, access->method, "\\x", 64);
+        *out++ = ' ';
+        out = put_escaped(out, access->target, "\\x", VALUE_MOST);
+        *out++ = ' ';
+        out = put_escaped(out, access->version, "\\x", 16);
+    }
+    out = CZ_PUT(out, "\" ");
+    out = cz_put_number(out, (uint64_t)access->status);
+    *out++ = ' ';
+    out = cz_put_number(out, access->body_bytes);
+    if (!combined)
+        return out;
+    *out++ = ' ';
+    /* Four bytes for each of a target and two values must fit a line. */
+    catzilla_slice_t referer = header_of(access, "Referer");
+    catzilla_slice_t agent = header_of(access, "User-Agent");
+    referer.size = referer.size < 384 ? referer.size : 384;
+    agent.size = agent.size < 384 ? agent.size : 384;
+    out = put_quoted(out, referer);
+    *out++ = ' ';
+    return put_quoted(out, agent);
+}
+
+static char *put_member(char *out, const char *name, catzilla_slice_t value, size_t most)
+{
+    if (value.size == 0)
+        return out;
+    out = CZ_PUT(out, ",\"");
+    out = cz_put(out, name, strlen(name));
+    out = CZ_PUT(out, "\":\"");
+    out = put_escaped(out, value, "\\u00", most);
+    *out++ = '"';
+    return out;
+}
+
+static char *put_count(char *out, const char *name, uint64_t value)
+{
+    out = CZ_PUT(out, ",\"");
+    out = cz_put(out, name, strlen(name));
+    out = CZ_PUT(out, "\":");
+    return cz_put_number(out, value);
+}
+
+static char *put_json(char *out, const catzilla_access_t *access)
+{
+    out = CZ_PUT(out, "{\"time\":\"");
+    out = put_iso_date(out, access->time_ms);
+    *out++ = '"';
+    out = put_member(out, "peer", access->peer, 64);
+    out = put_member(out, "method", access->method, 64);
+    out = put_member(out, "target", access->target, 700);
+    out = put_member(out, "version", access->version, 16);
+    out = put_count(out, "status", (uint64_t)access->status);
+    out = put_count(out, "bytes", access->body_bytes);
+    out = put_count(out, "duration_us", access->duration_ns / 1000);
+    out = put_count(out, "memory_peak", access->memory_peak);
+    out = put_count(out, "worker", access->worker);
+    out = put_member(out, "referer", header_of(access, "Referer"), 200);
+    out = put_member(out, "user_agent", header_of(access, "User-Agent"), 200);
+    *out++ = '}';
+    return out;
+}
+
+size_t catzilla_accesslog_line(int format, const catzilla_access_t *access, char *out, size_t size)
+{
+    char *end = out;
+    if (size < LINE_MOST)
+        return 0;
+    if (format == CATZILLA_ACCESSLOG_JSON)
+        end = put_json(out, access);
+    else
+        end = put_ncsa(out, access, format == CATZILLA_ACCESSLOG_COMBINED);
+    *end++ = '\n';
+    return (size_t)(end - out);
+}
