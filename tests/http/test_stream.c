@@ -188,6 +188,28 @@ static int vector(catzilla_request_t *request, catzilla_response_t *response, vo
     return catzilla_response_body_vector(response, pieces, 4, NULL, NULL);
 }
 
+/* Bytes that are overwritten before they are freed, as their owner may do. */
+static void scribble(void *data)
+{
+    volatile char *bytes = data; /* else the compiler leaves out what nobody reads */
+    for (size_t i = 0; i < 600000; i++)
+        bytes[i] = '#';
+    free(data);
+}
+
+static int large_vector(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    char *bytes = malloc(600000);
+    (void)request;
+    (void)user_data;
+    if (bytes == NULL)
+        return CATZILLA_ERR_NOMEM;
+    memset(bytes, 'v', 600000);
+    const catzilla_slice_t pieces[] = {{bytes, 300000}, {bytes, 10}, {bytes + 10, 299990},
+                                       {bytes, 300000}, {bytes, 7},  {"", 0}};
+    return catzilla_response_body_vector(response, pieces, 6, scribble, bytes);
+}
+
 static void shout(catzilla_response_t *response, catzilla_slice_t data, void *user_data)
 {
     char out[256];
@@ -282,6 +304,7 @@ static int begin(void **state)
     catzilla_server_route(server, "GET", "/give-up", give_up, NULL);
     catzilla_server_route(server, "GET", "/hints", hints, NULL);
     catzilla_server_route(server, "GET", "/vector", vector, NULL);
+    catzilla_server_route(server, "GET", "/large-vector", large_vector, NULL);
     catzilla_server_route(server, "GET", "/upgrade", upgrade, NULL);
     catzilla_server_route_streaming(server, "POST", "/upload", upload, NULL);
     host_start(&host);
@@ -520,6 +543,26 @@ static void pieces_of_a_vector_are_sent_as_one(void **state)
            HEAD200 "Content-Length: 13\r\n\r\none two three" HEAD200 "Content-Length: 13\r\n\r\n");
 }
 
+static void a_vector_is_borrowed_until_its_last_byte_is_sent(void **state)
+{
+    static const char get[] = "GET /large-vector HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    size_t size;
+    (void)state;
+    int fd = client_connect(host.port);
+    client_send(fd, get, sizeof get - 1);
+    usleep(20000);
+    char *reply = client_drain(fd, &size);
+    const char *body = strstr(reply, "\r\n\r\n");
+    assert_non_null(body);
+    body += 4;
+    assert_int_equal(size - (size_t)(body - reply), 900007);
+    for (size_t i = 0; i < 900007; i++)
+        if (body[i] != 'v')
+            fail_msg("byte %zu is %c", i, body[i]);
+    free(reply);
+    close(fd);
+}
+
 static void an_upgrade_hands_the_connection_over(void **state)
 {
     (void)state;
@@ -619,6 +662,7 @@ int main(void)
         CASE(events_are_written_as_the_standard_says),
         CASE(hints_go_ahead_of_the_reply),
         CASE(pieces_of_a_vector_are_sent_as_one),
+        CASE(a_vector_is_borrowed_until_its_last_byte_is_sent),
         CASE(an_upgrade_hands_the_connection_over),
         CASE(a_body_is_read_as_it_comes),
         CASE(a_body_past_its_own_limit_is_refused),

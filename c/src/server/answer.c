@@ -68,18 +68,29 @@ static void give_up(cz_connection_t *connection)
     cz_worker_flush_later(connection->worker, connection);
 }
 
-/* The last piece carries the release, so that it comes when all are sent. */
+/*
+ * Small pieces are copied, so the last large one carries the release: pieces leave in order, and
+ * with it gone none is borrowed any more.
+ */
 static int vector_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *response)
 {
     const catzilla_slice_t *pieces = (const catzilla_slice_t *)(const void *)response->copied.data;
     size_t count = response->copied.size / sizeof *pieces;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = cz_output_borrow(output, pool, pieces[i], NULL, NULL);
-    if (rc == 0)
-        rc = cz_output_borrow(output, pool, CATZILLA_SLICE(""), response->release,
-                              response->release_data);
-    return rc;
+    size_t last = count;
+    for (size_t i = 0; i < count; i++)
+        last = pieces[i].size > CZ_OUTPUT_COPIED ? i : last;
+    for (size_t i = 0; i < count; i++) {
+        int rc = i == last ? cz_output_borrow(output, pool, pieces[i], response->release,
+                                              response->release_data)
+                           : cz_output_borrow(output, pool, pieces[i], NULL, NULL);
+        if (rc != 0)
+            return rc;
+        if (i == last)
+            response->release = NULL; /* the output's now, also if a later piece fails */
+    }
+    if (response->release != NULL)
+        response->release(response->release_data);
+    return 0;
 }
 
 /* Hands the body over to the output; what the output took the response no longer owns. */
