@@ -483,9 +483,7 @@ CATZILLA_API void *catzilla_calloc(size_t count, size_t size);
  *          `catzilla_malloc`. A size of 0 shrinks to the minimum and never frees.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_realloc(void *block, size_t size);
 
@@ -496,9 +494,7 @@ CATZILLA_API void *catzilla_realloc(void *block, size_t size);
  *          here, but by `catzilla_python_safe_free`.
  * Threads: any, before or after any init or cleanup.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
 CATZILLA_API void catzilla_free(void *block);
 
@@ -517,24 +513,20 @@ CATZILLA_API void *catzilla_request_alloc(size_t size);
  * Memory:  as `catzilla_realloc`.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_request_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the request class; a block of another class is freed as well, and reported in debug mode.
+ * Frees a block of the request class. A block of another class is freed as well, and in debug mode
+ * reported.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API
-void catzilla_request_free(void *block);
+CATZILLA_API void catzilla_request_free(void *block);
 
 /**
  * Allocates `size` bytes in the response class, whose memory ends when its last byte is written.
@@ -551,24 +543,20 @@ CATZILLA_API void *catzilla_response_alloc(size_t size);
  * Memory:  as `catzilla_realloc`.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_response_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the response class; a block of another class is freed as well, and reported in debug mode.
+ * Frees a block of the response class. A block of another class is freed as well, and in debug mode
+ * reported.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API
-void catzilla_response_free(void *block);
+CATZILLA_API void catzilla_response_free(void *block);
 
 /**
  * Allocates `size` bytes in the cache class, whose memory ends when its entry is evicted.
@@ -585,24 +573,20 @@ CATZILLA_API void *catzilla_cache_alloc(size_t size);
  * Memory:  as `catzilla_realloc`.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_cache_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the cache class; a block of another class is freed as well, and reported in debug mode.
+ * Frees a block of the cache class. A block of another class is freed as well, and in debug mode
+ * reported.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API
-void catzilla_cache_free(void *block);
+CATZILLA_API void catzilla_cache_free(void *block);
 
 /**
  * Allocates `size` bytes in the static class, whose memory ends with a mount or an instance.
@@ -619,24 +603,20 @@ CATZILLA_API void *catzilla_static_alloc(size_t size);
  * Memory:  as `catzilla_realloc`.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_static_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the static class; a block of another class is freed as well, and reported in debug mode.
+ * Frees a block of the static class. A block of another class is freed as well, and in debug mode
+ * reported.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API
-void catzilla_static_free(void *block);
+CATZILLA_API void catzilla_static_free(void *block);
 
 /**
  * Allocates `size` bytes in the task class, whose memory ends with its task.
@@ -653,24 +633,20 @@ CATZILLA_API void *catzilla_task_alloc(size_t size);
  * Memory:  as `catzilla_realloc`.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API void *catzilla_task_realloc(void *block, size_t size);
 
 /**
- * Frees a block of the task class; a block of another class is freed as well, and reported in debug mode.
+ * Frees a block of the task class. A block of another class is freed as well, and in debug mode
+ * reported.
  *
  * Memory:  takes `block`; NULL does nothing.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API
-void catzilla_task_free(void *block);
+CATZILLA_API void catzilla_task_free(void *block);
 
 /**
  * Refuses what would let class `of` exceed `bytes`; SIZE_MAX is no budget, 0 refuses everything. It
@@ -723,9 +699,7 @@ int catzilla_memory_set_budget_callback(catzilla_memory_budget_fn callback,
  *
  * Memory:  borrows `out` for the call; NULL does nothing.
  * Threads: any; each has its own.
- *
- * # Safety
- * `out` is NULL or valid for one write.
+ * Needs:   `out` is NULL or valid for one write.
  */
 CATZILLA_API
 void catzilla_memory_last_refusal(struct catzilla_memory_refusal_t *out);
@@ -780,9 +754,7 @@ void catzilla_memory_check_leaks(void);
  *
  * Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
  * Threads: any.
- *
- * # Safety
- * `file` is NULL, or ends in NUL and stays.
+ * Needs:   `file` is NULL, or ends in NUL and stays.
  */
 CATZILLA_API
 void catzilla_memory_track_allocation(void *block,
@@ -796,9 +768,7 @@ void catzilla_memory_track_allocation(void *block,
  *
  * Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
  * Threads: any.
- *
- * # Safety
- * `file` is NULL, or ends in NUL and stays.
+ * Needs:   `file` is NULL, or ends in NUL and stays.
  */
 CATZILLA_API void catzilla_memory_track_deallocation(void *block, const char *file, int line);
 
@@ -881,9 +851,7 @@ CATZILLA_API const char *catzilla_memory_jemalloc_version(void);
  * Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, CATZILLA_ERR_INVALID for an unknown
  *          name or a NULL, CATZILLA_ERR_NOMEM when `out` is too small; `out` is then empty.
  * Source:  mallctl `opt.<name>`.
- *
- * # Safety
- * `name` is NULL or ends in NUL, `out` is NULL or has room for `size` bytes.
+ * Needs:   `name` is NULL or ends in NUL, `out` is NULL or has room for `size` bytes.
  */
 CATZILLA_API
 int catzilla_memory_get_option(const char *name,
@@ -979,9 +947,7 @@ CATZILLA_API void *catzilla_python_safe_calloc(size_t count, size_t size);
  * Memory:  takes `block` and gives a block back.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of the system's allocator.
+ * Needs:   `block` is NULL or a live block of the system's allocator.
  */
 CATZILLA_API
 void *catzilla_python_safe_realloc(void *block,
@@ -992,9 +958,7 @@ void *catzilla_python_safe_realloc(void *block,
  *
  * Memory:  takes `block`.
  * Threads: any.
- *
- * # Safety
- * `block` is NULL or a live block of the system's allocator, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of the system's allocator, and is not used afterwards.
  */
 CATZILLA_API void catzilla_python_safe_free(void *block);
 
@@ -1005,9 +969,7 @@ CATZILLA_API void catzilla_python_safe_free(void *block);
  * Threads: any; the region then belongs to one thread at a time.
  * Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL, CATZILLA_ERR_NOMEM,
  *          CATZILLA_ERR_BUDGET.
- *
- * # Safety
- * `out` is NULL or valid for one write.
+ * Needs:   `out` is NULL or valid for one write.
  */
 CATZILLA_API
 int catzilla_region_create(enum catzilla_memory_type_t of,
@@ -1018,9 +980,7 @@ int catzilla_region_create(enum catzilla_memory_type_t of,
  * cannot use the inline function.
  *
  * Memory, threads, errors: as `catzilla_region_alloc`.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API void *catzilla_region_alloc_slow(struct catzilla_region_t *region, size_t size);
 
@@ -1030,9 +990,7 @@ CATZILLA_API void *catzilla_region_alloc_slow(struct catzilla_region_t *region, 
  * Memory:  borrowed until the region is reset or destroyed.
  * Threads: the region's.
  * Errors:  NULL with `errno` ENOMEM; NULL for an alignment that is no power of two.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API
 void *catzilla_region_aligned(struct catzilla_region_t *region,
@@ -1045,9 +1003,7 @@ void *catzilla_region_aligned(struct catzilla_region_t *region,
  * Memory:  borrows `text` for the call; the copy is borrowed until the region is reset or destroyed.
  * Threads: the region's.
  * Errors:  NULL with `errno` ENOMEM; NULL for a NULL.
- *
- * # Safety
- * `region` is live; `text` is NULL or ends in NUL.
+ * Needs:   `region` is live; `text` is NULL or ends in NUL.
  */
 CATZILLA_API
 char *catzilla_region_strdup(struct catzilla_region_t *region,
@@ -1057,9 +1013,7 @@ char *catzilla_region_strdup(struct catzilla_region_t *region,
  * Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
  *
  * Memory, threads, errors: as `catzilla_region_strdup`.
- *
- * # Safety
- * `region` is live; `text` is NULL or has `length` bytes or a NUL before that.
+ * Needs:   `region` is live; `text` is NULL or has `length` bytes or a NUL before that.
  */
 CATZILLA_API
 char *catzilla_region_strndup(struct catzilla_region_t *region,
@@ -1073,9 +1027,7 @@ char *catzilla_region_strndup(struct catzilla_region_t *region,
  * Memory:  the note is in the region; `data` stays the caller's.
  * Threads: the region's.
  * Errors:  CATZILLA_ERR_INVALID for a NULL function, CATZILLA_ERR_NOMEM, CATZILLA_ERR_BUDGET.
- *
- * # Safety
- * `region` is live, and `cleanup` may be called with `data` until then.
+ * Needs:   `region` is live, and `cleanup` may be called with `data` until then.
  */
 CATZILLA_API
 int catzilla_region_add_cleanup(struct catzilla_region_t *region,
@@ -1087,9 +1039,7 @@ int catzilla_region_add_cleanup(struct catzilla_region_t *region,
  *
  * Threads: the region's.
  * Errors:  CATZILLA_ERR_INVALID when there is none that has not run.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API
 int catzilla_region_cancel_cleanup(struct catzilla_region_t *region,
@@ -1101,9 +1051,7 @@ int catzilla_region_cancel_cleanup(struct catzilla_region_t *region,
  * when it is more; SIZE_MAX is no limit.
  *
  * Threads: the region's.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API void catzilla_region_set_limit(struct catzilla_region_t *region, size_t bytes);
 
@@ -1111,9 +1059,7 @@ CATZILLA_API void catzilla_region_set_limit(struct catzilla_region_t *region, si
  * Bytes handed out since the last reset; each block counts as the next multiple of 16.
  *
  * Threads: the region's.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API size_t catzilla_region_used(const struct catzilla_region_t *region);
 
@@ -1121,9 +1067,7 @@ CATZILLA_API size_t catzilla_region_used(const struct catzilla_region_t *region)
  * The most bytes that were in use at once since the region was made.
  *
  * Threads: the region's.
- *
- * # Safety
- * `region` is live.
+ * Needs:   `region` is live.
  */
 CATZILLA_API size_t catzilla_region_high_water(const struct catzilla_region_t *region);
 
@@ -1132,9 +1076,7 @@ CATZILLA_API size_t catzilla_region_high_water(const struct catzilla_region_t *r
  * stays with the region, the others go back to its class.
  *
  * Threads: the region's.
- *
- * # Safety
- * `region` is NULL or live, and no block of it is used afterwards.
+ * Needs:   `region` is NULL or live, and no block of it is used afterwards.
  */
 CATZILLA_API
 void catzilla_region_reset(struct catzilla_region_t *region);
@@ -1143,9 +1085,7 @@ void catzilla_region_reset(struct catzilla_region_t *region);
  * As `catzilla_region_reset`, and gives the region itself back. NULL does nothing.
  *
  * Threads: the region's.
- *
- * # Safety
- * `region` is NULL or live, and neither it nor a block of it is used afterwards.
+ * Needs:   `region` is NULL or live, and neither it nor a block of it is used afterwards.
  */
 CATZILLA_API void catzilla_region_destroy(struct catzilla_region_t *region);
 
@@ -1156,9 +1096,7 @@ CATZILLA_API void catzilla_region_destroy(struct catzilla_region_t *region);
  * Threads: any. Counts and usage are exact when no other thread is inside a call of this library;
  *          otherwise they are a moment old, and never negative.
  * Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
- *
- * # Safety
- * `out` is NULL or valid for one write.
+ * Needs:   `out` is NULL or valid for one write.
  */
 CATZILLA_API void catzilla_memory_get_stats(struct catzilla_memory_stats_t *out);
 
@@ -1169,9 +1107,7 @@ CATZILLA_API void catzilla_memory_get_stats(struct catzilla_memory_stats_t *out)
  * Threads: any.
  * Errors:  CATZILLA_ERR_INVALID for a value that is no class; nothing is then written.
  * Source:  mallctl `stats.arenas.<i>.pactive`; `active` is 0 with the system's allocator.
- *
- * # Safety
- * Each pointer is NULL or valid for one write.
+ * Needs:   Each pointer is NULL or valid for one write.
  */
 CATZILLA_API
 int catzilla_memory_get_arena_stats(enum catzilla_memory_type_t of,
@@ -1186,9 +1122,7 @@ int catzilla_memory_get_arena_stats(enum catzilla_memory_type_t of,
  * Threads: as `catzilla_memory_get_stats`.
  * Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL; nothing is then written.
  * Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
- *
- * # Safety
- * `out` is NULL or valid for `size` bytes.
+ * Needs:   `out` is NULL or valid for `size` bytes.
  */
 CATZILLA_API
 int catzilla_memory_get_class_stats(enum catzilla_memory_type_t of,
@@ -1202,9 +1136,7 @@ int catzilla_memory_get_class_stats(enum catzilla_memory_type_t of,
  * Threads: as `catzilla_memory_get_stats`; `write` runs on the calling thread, and holds no lock of this
  *          library.
  * Errors:  CATZILLA_ERR_INVALID for a value that is no format or a NULL function.
- *
- * # Safety
- * `write` may be called with `user_data`.
+ * Needs:   `write` may be called with `user_data`.
  */
 CATZILLA_API
 int catzilla_memory_write_stats(enum catzilla_memory_format_t format,
@@ -1245,9 +1177,7 @@ CATZILLA_API void catzilla_memory_disable_profiling(void);
  * Errors:  CATZILLA_ERR_UNSUPPORTED as `catzilla_memory_enable_profiling`, CATZILLA_ERR_INVALID for a
  *          NULL or a file that cannot be written.
  * Source:  mallctl `prof.dump`.
- *
- * # Safety
- * `path` is NULL or ends in NUL.
+ * Needs:   `path` is NULL or ends in NUL.
  */
 CATZILLA_API
 int catzilla_memory_dump_profile(const char *path);
@@ -1294,9 +1224,7 @@ CATZILLA_API void catzilla_memory_test_fail_reservation(bool fails);
  * Errors:  CATZILLA_ERR_UNSUPPORTED without jemalloc, CATZILLA_ERR_INVALID for a block that is not
  *          jemalloc's, or a NULL.
  * Source:  mallctl `arenas.lookup`.
- *
- * # Safety
- * `arena` is NULL or valid for one write.
+ * Needs:   `arena` is NULL or valid for one write.
  */
 CATZILLA_API int catzilla_memory_test_arena_of(const void *block, unsigned int *arena);
 #endif
@@ -1349,9 +1277,7 @@ void *catzilla_memory_aligned(enum catzilla_memory_type_t of,
  *          `catzilla_memory_alloc`. A size of 0 shrinks to the minimum and never frees.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  as `catzilla_memory_alloc`; `block` is then as it was.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API
 void *catzilla_memory_realloc(enum catzilla_memory_type_t of,
@@ -1364,9 +1290,7 @@ void *catzilla_memory_realloc(enum catzilla_memory_type_t of,
  * Memory:  takes `block`; NULL does nothing. A block of another class is freed as well.
  * Threads: any.
  * Errors:  none; `errno` stays.
- *
- * # Safety
- * `block` is NULL or a live block of this library, and is not used afterwards.
+ * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
 CATZILLA_API
 void catzilla_memory_free_sized(enum catzilla_memory_type_t of,
@@ -1378,9 +1302,7 @@ void catzilla_memory_free_sized(enum catzilla_memory_type_t of,
  *
  * Threads: any.
  * Source:  `sallocx`; with the system's allocator the size that was asked for.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API size_t catzilla_memory_usable_size(const void *block);
 
@@ -1390,9 +1312,7 @@ CATZILLA_API size_t catzilla_memory_usable_size(const void *block);
  * Memory:  borrows `text` for the call; the copy is the caller's.
  * Threads: any.
  * Errors:  as `catzilla_memory_alloc`; EINVAL for a NULL too.
- *
- * # Safety
- * `text` is NULL or ends in NUL.
+ * Needs:   `text` is NULL or ends in NUL.
  */
 CATZILLA_API char *catzilla_memory_strdup(enum catzilla_memory_type_t of, const char *text);
 
@@ -1400,9 +1320,7 @@ CATZILLA_API char *catzilla_memory_strdup(enum catzilla_memory_type_t of, const 
  * Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
  *
  * Memory, threads, errors: as `catzilla_memory_strdup`.
- *
- * # Safety
- * `text` is NULL or has `length` bytes or a NUL before that.
+ * Needs:   `text` is NULL or has `length` bytes or a NUL before that.
  */
 CATZILLA_API
 char *catzilla_memory_strndup(enum catzilla_memory_type_t of,
@@ -1415,9 +1333,7 @@ char *catzilla_memory_strndup(enum catzilla_memory_type_t of,
  * Memory:  takes `block` and gives a block of the same usable size back.
  * Threads: any; the block must not be in use elsewhere.
  * Errors:  as `catzilla_memory_alloc`; `block` is then as it was. EINVAL for a NULL too.
- *
- * # Safety
- * `block` is NULL or a live block of this library.
+ * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API
 void *catzilla_memory_promote(void *block,
@@ -1430,9 +1346,7 @@ void *catzilla_memory_promote(void *block,
  * Threads: any.
  * Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
  *          so that there only a live block of this library may be asked for.
- *
- * # Safety
- * With the system's allocator, `address` is NULL or a live block of this library.
+ * Needs:   With the system's allocator, `address` is NULL or a live block of this library.
  */
 CATZILLA_API
 int catzilla_memory_class_of(const void *address);

@@ -56,9 +56,7 @@ pub extern "C" fn catzilla_calloc(count: usize, size: usize) -> *mut c_void {
 ///          `catzilla_malloc`. A size of 0 shrinks to the minimum and never frees.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
@@ -71,9 +69,7 @@ pub unsafe extern "C" fn catzilla_realloc(block: *mut c_void, size: usize) -> *m
 ///          here, but by `catzilla_python_safe_free`.
 /// Threads: any, before or after any init or cleanup.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
@@ -95,23 +91,20 @@ pub extern "C" fn catzilla_request_alloc(size: usize) -> *mut c_void {
 /// Memory:  as `catzilla_realloc`.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_request_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     unsafe { realloc(Class::Request, block, size) }
 }
 
-/// Frees a block of the request class; a block of another class is freed as well, and reported in debug mode.
+/// Frees a block of the request class. A block of another class is freed as well, and in debug mode
+/// reported.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_request_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
@@ -133,23 +126,20 @@ pub extern "C" fn catzilla_response_alloc(size: usize) -> *mut c_void {
 /// Memory:  as `catzilla_realloc`.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_response_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     unsafe { realloc(Class::Response, block, size) }
 }
 
-/// Frees a block of the response class; a block of another class is freed as well, and reported in debug mode.
+/// Frees a block of the response class. A block of another class is freed as well, and in debug mode
+/// reported.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_response_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
@@ -171,23 +161,20 @@ pub extern "C" fn catzilla_cache_alloc(size: usize) -> *mut c_void {
 /// Memory:  as `catzilla_realloc`.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_cache_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     unsafe { realloc(Class::Cache, block, size) }
 }
 
-/// Frees a block of the cache class; a block of another class is freed as well, and reported in debug mode.
+/// Frees a block of the cache class. A block of another class is freed as well, and in debug mode
+/// reported.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_cache_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
@@ -209,23 +196,20 @@ pub extern "C" fn catzilla_static_alloc(size: usize) -> *mut c_void {
 /// Memory:  as `catzilla_realloc`.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_static_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     unsafe { realloc(Class::Static, block, size) }
 }
 
-/// Frees a block of the static class; a block of another class is freed as well, and reported in debug mode.
+/// Frees a block of the static class. A block of another class is freed as well, and in debug mode
+/// reported.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_static_free(block: *mut c_void) {
     // SAFETY: the caller's promise.
@@ -247,23 +231,20 @@ pub extern "C" fn catzilla_task_alloc(size: usize) -> *mut c_void {
 /// Memory:  as `catzilla_realloc`.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_task_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     unsafe { realloc(Class::Task, block, size) }
 }
 
-/// Frees a block of the task class; a block of another class is freed as well, and reported in debug mode.
+/// Frees a block of the task class. A block of another class is freed as well, and in debug mode
+/// reported.
 ///
 /// Memory:  takes `block`; NULL does nothing.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_task_free(block: *mut c_void) {
     // SAFETY: the caller's promise.

@@ -82,9 +82,7 @@ pub extern "C" fn catzilla_memory_set_budget_callback(
 ///
 /// Memory:  borrows `out` for the call; NULL does nothing.
 /// Threads: any; each has its own.
-///
-/// # Safety
-/// `out` is NULL or valid for one write.
+/// Needs:   `out` is NULL or valid for one write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_last_refusal(out: *mut catzilla_memory_refusal_t) {
     let last = budget::last_refusal();

@@ -128,9 +128,7 @@ pub extern "C" fn catzilla_memory_check_leaks() {
 ///
 /// Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
 /// Threads: any.
-///
-/// # Safety
-/// `file` is NULL, or ends in NUL and stays.
+/// Needs:   `file` is NULL, or ends in NUL and stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_track_allocation(
     block: *mut c_void,
@@ -148,9 +146,7 @@ pub unsafe extern "C" fn catzilla_memory_track_allocation(
 ///
 /// Memory:  borrows `file` for as long as the process lives; NULL for either does nothing.
 /// Threads: any.
-///
-/// # Safety
-/// `file` is NULL, or ends in NUL and stays.
+/// Needs:   `file` is NULL, or ends in NUL and stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_track_deallocation(
     block: *mut c_void,

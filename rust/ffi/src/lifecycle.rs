@@ -102,9 +102,7 @@ pub extern "C" fn catzilla_memory_jemalloc_version() -> *const c_char {
 /// Errors:  CATZILLA_ERR_UNSUPPORTED with the system's allocator, CATZILLA_ERR_INVALID for an unknown
 ///          name or a NULL, CATZILLA_ERR_NOMEM when `out` is too small; `out` is then empty.
 /// Source:  mallctl `opt.<name>`.
-///
-/// # Safety
-/// `name` is NULL or ends in NUL, `out` is NULL or has room for `size` bytes.
+/// Needs:   `name` is NULL or ends in NUL, `out` is NULL or has room for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_get_option(
     name: *const c_char,

@@ -34,9 +34,7 @@ pub extern "C" fn catzilla_python_safe_calloc(count: usize, size: usize) -> *mut
 /// Memory:  takes `block` and gives a block back.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  NULL with `errno` ENOMEM; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of the system's allocator.
+/// Needs:   `block` is NULL or a live block of the system's allocator.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_python_safe_realloc(
     block: *mut c_void,
@@ -50,9 +48,7 @@ pub unsafe extern "C" fn catzilla_python_safe_realloc(
 ///
 /// Memory:  takes `block`.
 /// Threads: any.
-///
-/// # Safety
-/// `block` is NULL or a live block of the system's allocator, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of the system's allocator, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_python_safe_free(block: *mut c_void) {
     // SAFETY: the caller's promise.

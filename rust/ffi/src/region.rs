@@ -24,9 +24,7 @@ unsafe fn from_c<'a>(region: *const catzilla_region_t) -> Option<&'a Region> {
 /// Threads: any; the region then belongs to one thread at a time.
 /// Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL, CATZILLA_ERR_NOMEM,
 ///          CATZILLA_ERR_BUDGET.
-///
-/// # Safety
-/// `out` is NULL or valid for one write.
+/// Needs:   `out` is NULL or valid for one write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_create(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -47,9 +45,7 @@ pub unsafe extern "C" fn catzilla_region_create(
 /// cannot use the inline function.
 ///
 /// Memory, threads, errors: as `catzilla_region_alloc`.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_alloc_slow(
     region: *mut catzilla_region_t,
@@ -64,9 +60,7 @@ pub unsafe extern "C" fn catzilla_region_alloc_slow(
 /// Memory:  borrowed until the region is reset or destroyed.
 /// Threads: the region's.
 /// Errors:  NULL with `errno` ENOMEM; NULL for an alignment that is no power of two.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_aligned(
     region: *mut catzilla_region_t,
@@ -85,9 +79,7 @@ pub unsafe extern "C" fn catzilla_region_aligned(
 /// Memory:  borrows `text` for the call; the copy is borrowed until the region is reset or destroyed.
 /// Threads: the region's.
 /// Errors:  NULL with `errno` ENOMEM; NULL for a NULL.
-///
-/// # Safety
-/// `region` is live; `text` is NULL or ends in NUL.
+/// Needs:   `region` is live; `text` is NULL or ends in NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_strdup(
     region: *mut catzilla_region_t,
@@ -103,9 +95,7 @@ pub unsafe extern "C" fn catzilla_region_strdup(
 /// Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
 ///
 /// Memory, threads, errors: as `catzilla_region_strdup`.
-///
-/// # Safety
-/// `region` is live; `text` is NULL or has `length` bytes or a NUL before that.
+/// Needs:   `region` is live; `text` is NULL or has `length` bytes or a NUL before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_strndup(
     region: *mut catzilla_region_t,
@@ -140,9 +130,7 @@ unsafe fn copy(region: *mut catzilla_region_t, bytes: &[u8]) -> *mut c_char {
 /// Memory:  the note is in the region; `data` stays the caller's.
 /// Threads: the region's.
 /// Errors:  CATZILLA_ERR_INVALID for a NULL function, CATZILLA_ERR_NOMEM, CATZILLA_ERR_BUDGET.
-///
-/// # Safety
-/// `region` is live, and `cleanup` may be called with `data` until then.
+/// Needs:   `region` is live, and `cleanup` may be called with `data` until then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_add_cleanup(
     region: *mut catzilla_region_t,
@@ -160,9 +148,7 @@ pub unsafe extern "C" fn catzilla_region_add_cleanup(
 ///
 /// Threads: the region's.
 /// Errors:  CATZILLA_ERR_INVALID when there is none that has not run.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_cancel_cleanup(
     region: *mut catzilla_region_t,
@@ -180,9 +166,7 @@ pub unsafe extern "C" fn catzilla_region_cancel_cleanup(
 /// when it is more; SIZE_MAX is no limit.
 ///
 /// Threads: the region's.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_set_limit(region: *mut catzilla_region_t, bytes: usize) {
     // SAFETY: the caller's promise.
@@ -194,9 +178,7 @@ pub unsafe extern "C" fn catzilla_region_set_limit(region: *mut catzilla_region_
 /// Bytes handed out since the last reset; each block counts as the next multiple of 16.
 ///
 /// Threads: the region's.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_used(region: *const catzilla_region_t) -> usize {
     // SAFETY: the caller's promise.
@@ -206,9 +188,7 @@ pub unsafe extern "C" fn catzilla_region_used(region: *const catzilla_region_t) 
 /// The most bytes that were in use at once since the region was made.
 ///
 /// Threads: the region's.
-///
-/// # Safety
-/// `region` is live.
+/// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_high_water(region: *const catzilla_region_t) -> usize {
     // SAFETY: the caller's promise.
@@ -219,9 +199,7 @@ pub unsafe extern "C" fn catzilla_region_high_water(region: *const catzilla_regi
 /// stays with the region, the others go back to its class.
 ///
 /// Threads: the region's.
-///
-/// # Safety
-/// `region` is NULL or live, and no block of it is used afterwards.
+/// Needs:   `region` is NULL or live, and no block of it is used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_reset(region: *mut catzilla_region_t) {
     // SAFETY: the caller's promise.
@@ -234,9 +212,7 @@ pub unsafe extern "C" fn catzilla_region_reset(region: *mut catzilla_region_t) {
 /// As `catzilla_region_reset`, and gives the region itself back. NULL does nothing.
 ///
 /// Threads: the region's.
-///
-/// # Safety
-/// `region` is NULL or live, and neither it nor a block of it is used afterwards.
+/// Needs:   `region` is NULL or live, and neither it nor a block of it is used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_destroy(region: *mut catzilla_region_t) {
     if let Some(region) = NonNull::new(region) {

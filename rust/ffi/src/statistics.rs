@@ -20,9 +20,7 @@ use core::ptr::NonNull;
 /// Threads: any. Counts and usage are exact when no other thread is inside a call of this library;
 ///          otherwise they are a moment old, and never negative.
 /// Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
-///
-/// # Safety
-/// `out` is NULL or valid for one write.
+/// Needs:   `out` is NULL or valid for one write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_get_stats(out: *mut catzilla_memory_stats_t) {
     if let Some(out) = NonNull::new(out) {
@@ -84,9 +82,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
 /// Threads: any.
 /// Errors:  CATZILLA_ERR_INVALID for a value that is no class; nothing is then written.
 /// Source:  mallctl `stats.arenas.<i>.pactive`; `active` is 0 with the system's allocator.
-///
-/// # Safety
-/// Each pointer is NULL or valid for one write.
+/// Needs:   Each pointer is NULL or valid for one write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_get_arena_stats(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -114,9 +110,7 @@ pub unsafe extern "C" fn catzilla_memory_get_arena_stats(
 /// Threads: as `catzilla_memory_get_stats`.
 /// Errors:  CATZILLA_ERR_INVALID for a value that is no class or a NULL; nothing is then written.
 /// Source:  mallctl `epoch`, `stats.arenas.<i>.*`.
-///
-/// # Safety
-/// `out` is NULL or valid for `size` bytes.
+/// Needs:   `out` is NULL or valid for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_get_class_stats(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -161,9 +155,7 @@ pub unsafe extern "C" fn catzilla_memory_get_class_stats(
 /// Threads: as `catzilla_memory_get_stats`; `write` runs on the calling thread, and holds no lock of this
 ///          library.
 /// Errors:  CATZILLA_ERR_INVALID for a value that is no format or a NULL function.
-///
-/// # Safety
-/// `write` may be called with `user_data`.
+/// Needs:   `write` may be called with `user_data`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_write_stats(
     format: MaybeUninit<catzilla_memory_format_t>,
@@ -235,9 +227,7 @@ pub extern "C" fn catzilla_memory_disable_profiling() {
 /// Errors:  CATZILLA_ERR_UNSUPPORTED as `catzilla_memory_enable_profiling`, CATZILLA_ERR_INVALID for a
 ///          NULL or a file that cannot be written.
 /// Source:  mallctl `prof.dump`.
-///
-/// # Safety
-/// `path` is NULL or ends in NUL.
+/// Needs:   `path` is NULL or ends in NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_dump_profile(path: *const c_char) -> c_int {
     guard(|| {

@@ -38,9 +38,7 @@ pub extern "C" fn catzilla_memory_test_fail_reservation(fails: bool) {
 /// Errors:  CATZILLA_ERR_UNSUPPORTED without jemalloc, CATZILLA_ERR_INVALID for a block that is not
 ///          jemalloc's, or a NULL.
 /// Source:  mallctl `arenas.lookup`.
-///
-/// # Safety
-/// `arena` is NULL or valid for one write.
+/// Needs:   `arena` is NULL or valid for one write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_test_arena_of(
     block: *const c_void,

@@ -66,9 +66,7 @@ pub extern "C" fn catzilla_memory_aligned(
 ///          `catzilla_memory_alloc`. A size of 0 shrinks to the minimum and never frees.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  as `catzilla_memory_alloc`; `block` is then as it was.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_realloc(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -87,9 +85,7 @@ pub unsafe extern "C" fn catzilla_memory_realloc(
 /// Memory:  takes `block`; NULL does nothing. A block of another class is freed as well.
 /// Threads: any.
 /// Errors:  none; `errno` stays.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library, and is not used afterwards.
+/// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_free_sized(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -106,9 +102,7 @@ pub unsafe extern "C" fn catzilla_memory_free_sized(
 ///
 /// Threads: any.
 /// Source:  `sallocx`; with the system's allocator the size that was asked for.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_usable_size(block: *const c_void) -> usize {
     NonNull::new(block.cast_mut().cast()).map_or(0, |block| {
@@ -122,9 +116,7 @@ pub unsafe extern "C" fn catzilla_memory_usable_size(block: *const c_void) -> us
 /// Memory:  borrows `text` for the call; the copy is the caller's.
 /// Threads: any.
 /// Errors:  as `catzilla_memory_alloc`; EINVAL for a NULL too.
-///
-/// # Safety
-/// `text` is NULL or ends in NUL.
+/// Needs:   `text` is NULL or ends in NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_strdup(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -141,9 +133,7 @@ pub unsafe extern "C" fn catzilla_memory_strdup(
 /// Copies the first `length` bytes of `text`, or as many as there are before a NUL, and ends them in NUL.
 ///
 /// Memory, threads, errors: as `catzilla_memory_strdup`.
-///
-/// # Safety
-/// `text` is NULL or has `length` bytes or a NUL before that.
+/// Needs:   `text` is NULL or has `length` bytes or a NUL before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_strndup(
     of: MaybeUninit<catzilla_memory_type_t>,
@@ -174,9 +164,7 @@ fn copy(of: MaybeUninit<catzilla_memory_type_t>, bytes: &[u8]) -> *mut c_char {
 /// Memory:  takes `block` and gives a block of the same usable size back.
 /// Threads: any; the block must not be in use elsewhere.
 /// Errors:  as `catzilla_memory_alloc`; `block` is then as it was. EINVAL for a NULL too.
-///
-/// # Safety
-/// `block` is NULL or a live block of this library.
+/// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_promote(
     block: *mut c_void,
@@ -196,9 +184,7 @@ pub unsafe extern "C" fn catzilla_memory_promote(
 /// Threads: any.
 /// Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
 ///          so that there only a live block of this library may be asked for.
-///
-/// # Safety
-/// With the system's allocator, `address` is NULL or a live block of this library.
+/// Needs:   With the system's allocator, `address` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_class_of(address: *const c_void) -> c_int {
     // SAFETY: the caller's promise.
