@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -230,6 +231,25 @@ static void exit_handlers_of_a_thread_misplace_nothing(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void without_room_for_address_ranges_nothing_is_misplaced_either(void **state)
+{
+    /* Enough for a program, and for none of the ranges that are tried. */
+    const struct rlimit limit = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+    size_t steps = 20000;
+    catzilla_memory_class_stats_t stats;
+    (void)state;
+    if (!jemalloc_is_under_test() || !resident_is_telling())
+        skip();
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    learn_arenas();
+    assert_int_equal(catzilla_memory_get_class_stats(CATZILLA_MEMORY_CACHE, &stats, sizeof stats),
+                     0);
+    assert_int_equal(stats.partitioned, 0);
+    assert_int_equal(mix_alone(11, 50000), 0);
+    assert_int_equal(run_threads(4, mix_on_a_thread, &steps), 0);
+    assert_int_equal(usage_of_all(), 0);
+}
+
 static void an_address_of_nobodys_is_of_no_class(void **state)
 {
     static int of_the_program;
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_forked_child_misplaces_nothing),
         cmocka_unit_test(a_child_forked_amid_8_threads_allocates_in_all_classes),
         cmocka_unit_test(exit_handlers_of_a_thread_misplace_nothing),
+        cmocka_unit_test(without_room_for_address_ranges_nothing_is_misplaced_either),
         cmocka_unit_test(an_address_of_nobodys_is_of_no_class),
     };
     return run_isolated("memory segregation", tests, COUNT_OF(tests), use_allocator_under_test);

@@ -30,7 +30,12 @@ static void fold_answer(uint64_t *digest, const void *block)
 
 static void fold_block(uint64_t *digest, const slot_t *slot)
 {
-    for (size_t at = 0; at < slot->size; at++)
+    size_t at = 0;
+    for (uint64_t word; at + sizeof word <= slot->size; at += sizeof word) {
+        memcpy(&word, slot->block + at, sizeof word);
+        fold(digest, word);
+    }
+    for (; at < slot->size; at++)
         fold(digest, slot->block[at]);
 }
 
