@@ -1,6 +1,6 @@
 //! Blocks: handing them out, changing their size, taking them back.
 //!
-//! The fast path is a thread's magazine ([`crate::magazine`]), for sizes up to 4 KiB; everything else is
+//! The fast path is a thread's magazine (`magazine`), for sizes up to 4 KiB; everything else is
 //! behind it, in functions that are not inlined.
 
 use crate::class::Class;

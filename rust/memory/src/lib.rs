@@ -1,9 +1,17 @@
 //! Memory by lifetime class.
 //!
-//! A block belongs to one of six classes ([`class::Class`]), by how long it lives. [`block`] hands blocks
-//! out and takes them back; [`process`] holds what there is one of; [`stats`] knows what is live. Blocks
-//! come from jemalloc, each class in an arena of its own inside its own range of addresses
-//! ([`partition`]), or from the system's allocator ([`backend`]).
+//! A block belongs to one of six classes ([`class::Class`]), by how long it lives. From the caller inwards:
+//!
+//! - [`block`] hands blocks out and takes them back; [`region`] hands out those that end together.
+//! - `magazine` keeps a thread's free blocks, `thread` finds them, `depot` passes them between threads, and
+//!   `cache` moves them to and from jemalloc.
+//! - `partition` gives each class a range of addresses, `arena` and `hooks` a jemalloc arena inside it;
+//!   `ctl` is jemalloc's control tree, typed. `backend` is what serves the blocks in the end: those arenas,
+//!   or the system's allocator.
+//! - [`budget`] charges what was handed out; [`stats`] makes figures of that and of jemalloc's, [`writer`]
+//!   and [`text`] print them, [`profile`] samples.
+//! - [`debug`] knows, fences and poisons every block, where it is on.
+//! - [`process`] holds what there is one of, and says when it begins; [`log`] tells what failed then.
 
 // A test that fails may well panic.
 #![cfg_attr(

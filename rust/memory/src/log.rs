@@ -102,7 +102,7 @@ pub fn set_callback(callback: Option<Callback>, user_data: *mut c_void) {
     flush();
 }
 
-/// Keeps one line for the callback; past [`KEPT`] undelivered ones, further ones are lost.
+/// Keeps one line for the callback; past sixteen undelivered ones, further ones are lost.
 ///
 /// It is delivered by the next [`flush`], which callers reach without holding a lock.
 pub fn report(level: Level, text: fmt::Arguments<'_>) {

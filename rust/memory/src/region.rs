@@ -8,7 +8,7 @@
 
 use crate::block;
 use crate::class::Class;
-use crate::error::{Error, Result, set_errno_out_of_memory};
+use crate::error::{Error, Result};
 use crate::{budget, debug};
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -144,7 +144,7 @@ impl Region {
     /// A block of at least `size` bytes: what C's inline function asks when `end` is too near.
     pub fn alloc(&self, size: usize) -> Option<NonNull<u8>> {
         let Some(need) = size.max(1).checked_next_multiple_of(ALIGNMENT) else {
-            set_errno_out_of_memory();
+            budget::refuse_for_want(self.class, size);
             return None;
         };
         if need > self.limit.get().saturating_sub(self.used()) {
@@ -172,7 +172,7 @@ impl Region {
 
     fn alloc_single(&self, size: usize, counted: usize) -> Option<NonNull<u8>> {
         let Some(total) = size.checked_add(HEAD) else {
-            set_errno_out_of_memory();
+            budget::refuse_for_want(self.class, size);
             return None;
         };
         let head = block::alloc(self.class, total)?.cast::<Head>();
