@@ -93,14 +93,16 @@ static void every_free_takes_a_block_of_another_threads_alloc(void **state)
 {
     static exchange_t exchange;
     catzilla_memory_stats_t stats;
+    /* Often enough that an addition lost between two threads is seen. */
+    const size_t rounds = scaled(100);
     (void)state;
     assert_int_equal(pthread_barrier_init(&exchange.all_taken, NULL, PAIR_THREADS), 0);
-    for (int round = 0; round < 3; round++)
+    for (size_t round = 0; round < rounds; round++)
         assert_int_equal(run_threads(PAIR_THREADS, take_then_free_the_neighbours, &exchange), 0);
     pthread_barrier_destroy(&exchange.all_taken);
     assert_int_equal(usage_of_all(), 0);
     catzilla_memory_get_stats(&stats);
-    assert_int_equal(stats.allocation_count, 3 * PAIR_THREADS * MEMORY_CLASSES * PAIR_BLOCKS);
+    assert_int_equal(stats.allocation_count, rounds * PAIR_THREADS * MEMORY_CLASSES * PAIR_BLOCKS);
     assert_int_equal(stats.deallocation_count, stats.allocation_count);
 }
 
