@@ -97,6 +97,24 @@ typedef struct catzilla_server_options {
 CATZILLA_API int catzilla_server_create(const catzilla_server_options_t *options,
                                         catzilla_server_t **out);
 
+struct uv_loop_s; /* libuv's uv_loop_t; only those who lend one need its header */
+
+/**
+ * Creates a server with one worker that lives in the caller's loop. catzilla_server_start() then
+ * returns at once, and serving happens while the caller runs the loop; catzilla_server_stop() and
+ * _drain() take effect there, and `on_end`, unless NULL, is called when the loop holds nothing of
+ * the server any more. catzilla_server_destroy() may be called then, in the callback too, or
+ * before: the server stops and is released after the callback, so the loop has to run until then.
+ * libuv writes to sockets in a way that raises SIGPIPE; the caller's program has to ignore it.
+ * Memory:  as catzilla_server_create(); borrows the loop and `user_data` until the end.
+ * Threads: the loop's, also for all other calls save stop and drain, which end with the server.
+ * Errors:  CATZILLA_ERR_INVALID for more than one worker too, else as catzilla_server_create().
+ */
+CATZILLA_API int
+catzilla_server_create_in_loop(const catzilla_server_options_t *options, struct uv_loop_s *loop,
+                               void (*on_end)(catzilla_server_t *server, void *user_data),
+                               void *user_data, catzilla_server_t **out);
+
 /**
  * Answers `method` on `pattern` with `handler`. Patterns are those of router.h, such as
  * "/users/{id}" and "/files/{path*}". GET answers HEAD too.
@@ -170,8 +188,8 @@ CATZILLA_API int catzilla_server_port(const catzilla_server_t *server, uint16_t 
  * catzilla_server_stop(); listens first if need be. When it returns every connection is closed
  * and the port is free. A server runs once.
  * Threads: one.
- * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run;
- *          CATZILLA_ERR_SYSTEM where a thread cannot be made.
+ * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run, or
+ *          lives in the caller's loop; CATZILLA_ERR_SYSTEM where a thread cannot be made.
  */
 CATZILLA_API int catzilla_server_run(catzilla_server_t *server);
 

@@ -88,18 +88,22 @@ static void workers_close(catzilla_server_t *server)
 static void release(catzilla_server_t *server)
 {
     for (uint32_t i = 0; i < server->worker_count; i++)
-        uv_loop_close(server->workers[i].loop);
+        if (server->workers[i].loop == &server->workers[i].own_loop)
+            uv_loop_close(server->workers[i].loop);
     cz_signals_free(server);
     cz_endpoints_free(server);
     cz_routes_close(&server->routes);
     catzilla_free(server);
 }
 
-int catzilla_server_create(const catzilla_server_options_t *options, catzilla_server_t **out)
+static int create(const catzilla_server_options_t *options, uv_loop_t *loop,
+                  catzilla_server_t **out)
 {
     catzilla_server_options_t own;
     *out = NULL;
     int rc = cz_options_read(options, &own);
+    if (rc == 0 && loop != NULL && own.workers != 1)
+        rc = CATZILLA_ERR_INVALID;
     if (rc != 0)
         return rc;
     size_t size = sizeof(catzilla_server_t) + own.workers * sizeof(cz_worker_t);
@@ -115,7 +119,7 @@ int catzilla_server_create(const catzilla_server_options_t *options, catzilla_se
     rc = cz_routes_open(&server->routes, &server->options);
     for (uint32_t i = 0; i < own.workers && rc == 0; i++) {
         worker_fill(server, i);
-        rc = cz_worker_open(&server->workers[i]);
+        rc = cz_worker_open(&server->workers[i], loop);
         if (rc == 0)
             server->worker_count++;
     }
@@ -126,6 +130,38 @@ int catzilla_server_create(const catzilla_server_options_t *options, catzilla_se
     }
     *out = server;
     return 0;
+}
+
+int catzilla_server_create(const catzilla_server_options_t *options, catzilla_server_t **out)
+{
+    return create(options, NULL, out);
+}
+
+int catzilla_server_create_in_loop(const catzilla_server_options_t *options, struct uv_loop_s *loop,
+                                   void (*on_end)(catzilla_server_t *server, void *user_data),
+                                   void *user_data, catzilla_server_t **out)
+{
+    int rc = loop == NULL ? CATZILLA_ERR_INVALID : create(options, loop, out);
+    if (loop == NULL)
+        *out = NULL;
+    if (rc != 0)
+        return rc;
+    (*out)->in_loop = true;
+    (*out)->on_end = on_end;
+    (*out)->end_data = user_data;
+    return 0;
+}
+
+void cz_server_left_loop(catzilla_server_t *server)
+{
+    bool released = server->destroyed;
+    cz_worker_close(&server->workers[0]);
+    cz_server_ended(server);
+    /* The callback may destroy the server, where that has not been asked for yet. */
+    if (server->on_end != NULL)
+        server->on_end(server, server->end_data);
+    if (released)
+        release(server);
 }
 
 int catzilla_server_listen(catzilla_server_t *server)
@@ -152,6 +188,14 @@ int catzilla_server_stop(catzilla_server_t *server)
 void catzilla_server_destroy(catzilla_server_t *server)
 {
     if (server == NULL)
+        return;
+    if (server->in_loop && server->state != CZ_SERVER_ENDED) {
+        if (!server->destroyed)
+            worker_stop(&server->workers[0]);
+        server->destroyed = true;
+        return;
+    }
+    if (server->destroyed)
         return;
     if (server->threaded) {
         catzilla_server_stop(server);

@@ -41,7 +41,11 @@ struct catzilla_server {
     bool drain_timed;       /* it is open */
     uint64_t drain_live_bytes[6];
     bool listening;
-    bool threaded; /* started by catzilla_server_start(), not joined yet */
+    bool threaded;  /* started by catzilla_server_start(), not joined yet */
+    bool in_loop;   /* of the caller */
+    bool destroyed; /* and is released when the loop has let go of it */
+    void (*on_end)(catzilla_server_t *server, void *user_data);
+    void *end_data;
     cz_server_state_t state;
     uint32_t worker_count;
     cz_worker_t workers[];
@@ -55,6 +59,9 @@ void cz_server_look(cz_worker_t *worker);
 
 /* Every worker has closed; in the thread that ran or joined them. */
 void cz_server_ended(catzilla_server_t *server);
+
+/* The caller's loop has let go of the worker; the server may be gone when it returns. */
+void cz_server_left_loop(catzilla_server_t *server);
 
 /* Makes all workers look; any thread, async-signal-safe. */
 void cz_server_wake(catzilla_server_t *server);

@@ -7,10 +7,16 @@
 
 #include <string.h>
 
+static void on_async_closed(uv_handle_t *async)
+{
+    cz_posts_t *posts = async->data;
+    posts->on_closed(posts);
+}
+
 static void close_when_done(cz_posts_t *posts)
 {
     if (posts->stopping && posts->put_off == 0 && !uv_is_closing((uv_handle_t *)&posts->async))
-        uv_close((uv_handle_t *)&posts->async, NULL);
+        uv_close((uv_handle_t *)&posts->async, on_async_closed);
 }
 
 static void run_completed(cz_posts_t *posts, catzilla_response_t *latest)
@@ -50,10 +56,12 @@ static void on_async(uv_async_t *async)
 }
 
 int cz_posts_open(cz_posts_t *posts, uv_loop_t *loop,
-                  void (*on_completed)(catzilla_response_t *response))
+                  void (*on_completed)(catzilla_response_t *response),
+                  void (*on_closed)(cz_posts_t *posts))
 {
     memset(posts, 0, sizeof *posts);
     posts->on_completed = on_completed;
+    posts->on_closed = on_closed;
     if (uv_mutex_init(&posts->mutex) != 0)
         return CATZILLA_ERR_SYSTEM;
     if (uv_async_init(loop, &posts->async, on_async) != 0) {

@@ -19,12 +19,15 @@ typedef struct cz_posts {
     bool closed;
 
     void (*on_completed)(catzilla_response_t *response);
+    void (*on_closed)(struct cz_posts *posts);
     uint32_t put_off; /* replies that are yet to be completed; the loop's own */
     bool stopping;
 } cz_posts_t;
 
+/* `on_closed` is called when the loop has let go of it. */
 int cz_posts_open(cz_posts_t *posts, uv_loop_t *loop,
-                  void (*on_completed)(catzilla_response_t *response));
+                  void (*on_completed)(catzilla_response_t *response),
+                  void (*on_closed)(cz_posts_t *posts));
 
 /* Takes no more calls; closes once every reply that was put off is completed. */
 void cz_posts_stop(cz_posts_t *posts);

@@ -70,7 +70,7 @@ static int threads_start(catzilla_server_t *server, uint32_t first)
 
 int catzilla_server_run(catzilla_server_t *server)
 {
-    int rc = begin(server);
+    int rc = server->in_loop ? CATZILLA_ERR_STATE : begin(server);
     if (rc == 0)
         rc = threads_start(server, 1);
     if (rc != 0)
@@ -84,6 +84,10 @@ int catzilla_server_run(catzilla_server_t *server)
 int catzilla_server_start(catzilla_server_t *server)
 {
     int rc = begin(server);
+    if (rc == 0 && server->in_loop) {
+        cz_server_look(&server->workers[0]); /* a stop may have been asked for already */
+        return 0;
+    }
     if (rc == 0)
         rc = threads_start(server, 0);
     if (rc == 0)

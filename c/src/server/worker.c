@@ -141,17 +141,33 @@ void cz_worker_wake(cz_worker_t *worker)
     uv_async_send(&worker->wake);
 }
 
+/* Only a loop that is not the worker's own goes on without it. */
+static void look_whether_gone(cz_worker_t *worker)
+{
+    if (worker->loop != &worker->own_loop && worker->stopping && worker->handles == 0 &&
+        worker->open_count == 0)
+        cz_server_left_loop(worker->server);
+}
+
+void cz_worker_handle_closed(cz_worker_t *worker)
+{
+    worker->handles--;
+    look_whether_gone(worker);
+}
+
 void cz_worker_connection_closed(cz_worker_t *worker)
 {
     worker->open_count--;
     if (cz_gate_leave(&worker->server->gate))
         cz_server_wake(worker->server);
     cz_drain_check(worker);
+    look_whether_gone(worker);
 }
 
-void cz_worker_handle_closed(cz_worker_t *worker)
+static void on_posts_closed(cz_posts_t *posts)
 {
-    worker->handles--;
+    char *inside = (char *)posts - offsetof(cz_worker_t, posts);
+    cz_worker_handle_closed((cz_worker_t *)(void *)inside);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -159,9 +175,9 @@ static void on_handle_closed(uv_handle_t *handle)
     cz_worker_handle_closed(handle->data);
 }
 
-int cz_worker_open(cz_worker_t *worker)
+int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
 {
-    worker->loop = &worker->own_loop;
+    worker->loop = loop == NULL ? &worker->own_loop : loop;
     worker->flush_end = &worker->to_flush;
     cz_pool_init(&worker->requests, catzilla_request_alloc, catzilla_request_free, CACHED_BYTES);
     cz_pool_init(&worker->responses, catzilla_response_alloc, catzilla_response_free, CACHED_BYTES);
@@ -173,29 +189,23 @@ int cz_worker_open(cz_worker_t *worker)
     worker->deadlines.timeout_ms[CZ_WAIT_BODY] = worker->options->body_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_WRITE] = worker->options->write_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = LINGER_MS;
-    if (uv_loop_init(worker->loop) != 0)
+    if (loop == NULL && uv_loop_init(worker->loop) != 0)
         return CATZILLA_ERR_SYSTEM;
-    int rc = cz_posts_open(&worker->posts, worker->loop, cz_connection_completed);
-    if (rc != 0)
-        goto fail_loop;
-    rc = uv_async_init(worker->loop, &worker->wake, on_wake) == 0 ? 0 : CATZILLA_ERR_SYSTEM;
-    if (rc != 0)
-        goto fail_posts;
-    /* These cannot fail. */
+    int rc = cz_posts_open(&worker->posts, worker->loop, cz_connection_completed, on_posts_closed);
+    if (rc != 0) {
+        if (loop == NULL)
+            uv_loop_close(worker->loop);
+        return rc;
+    }
+    /* These cannot fail, since a loop with one async handle has all that the second needs. */
+    uv_async_init(worker->loop, &worker->wake, on_wake);
     uv_prepare_init(worker->loop, &worker->prepare);
     uv_check_init(worker->loop, &worker->check);
     uv_timer_init(worker->loop, &worker->tick);
     worker->wake.data = worker->tick.data = worker;
     worker->prepare.data = worker->check.data = worker;
-    worker->handles = 4;
+    worker->handles = 5;
     return 0;
-fail_posts:
-    cz_posts_stop(&worker->posts);
-    uv_run(worker->loop, UV_RUN_DEFAULT);
-    cz_posts_close(&worker->posts);
-fail_loop:
-    uv_loop_close(worker->loop);
-    return rc;
 }
 
 int cz_worker_start(cz_worker_t *worker)
@@ -227,7 +237,8 @@ void cz_worker_stop(cz_worker_t *worker)
 
 void cz_worker_close(cz_worker_t *worker)
 {
-    uv_run(worker->loop, UV_RUN_DEFAULT);
+    if (worker->loop == &worker->own_loop)
+        uv_run(worker->loop, UV_RUN_DEFAULT);
     catzilla_request_free(worker->read_buffer);
     worker->read_buffer = NULL;
     cz_posts_close(&worker->posts);

@@ -58,10 +58,10 @@ typedef struct cz_worker {
 } cz_worker_t;
 
 /*
- * Makes the worker ready on a loop of its own; index, server, options, router and limits are
- * filled by the instance. On failure the loop is gone again.
+ * Makes the worker ready on `loop`, or on one of its own; index, server, options and limits are
+ * filled by the instance. On failure a loop of its own is gone again.
  */
-int cz_worker_open(cz_worker_t *worker);
+int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop);
 
 /* What serving needs; the first connection comes when the loop runs. */
 int cz_worker_start(cz_worker_t *worker);
@@ -75,7 +75,7 @@ void cz_worker_wake(cz_worker_t *worker);
 /* Closes listeners and connections; the loop then runs out of handles. */
 void cz_worker_stop(cz_worker_t *worker);
 
-/* Runs out a loop that has stopped, and releases what is left. */
+/* Runs out a loop of its own, and releases what is left. */
 void cz_worker_close(cz_worker_t *worker);
 
 /* Called when a handle counted in `handles` has closed. */

@@ -1,0 +1,193 @@
+/* Servers in a loop of the caller's, beside the caller's own handles. */
+#include "host.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static int hello(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    return catzilla_response_body(response, CATZILLA_SLICE("Hello, World!"));
+}
+
+static void count_end(catzilla_server_t *server, void *user_data)
+{
+    (void)server;
+    ++*(int *)user_data;
+}
+
+static void destroy_at_end(catzilla_server_t *server, void *user_data)
+{
+    ++*(int *)user_data;
+    catzilla_server_destroy(server);
+}
+
+static catzilla_server_t *create(uv_loop_t *loop, void (*on_end)(catzilla_server_t *, void *),
+                                 int *ends)
+{
+    catzilla_server_t *server;
+    assert_int_equal(catzilla_server_create_in_loop(NULL, loop, on_end, ends, &server), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/", hello, NULL), 0);
+    return server;
+}
+
+static uint16_t start(catzilla_server_t *server)
+{
+    uint16_t port;
+    assert_int_equal(catzilla_server_start(server), 0);
+    assert_int_equal(catzilla_server_port(server, &port), 0);
+    return port;
+}
+
+/* Asks both servers and ends one by a drain, the other by a stop, from another thread. */
+typedef struct visitor {
+    catzilla_server_t *servers[2];
+    uint16_t ports[2];
+} visitor_t;
+
+static void *visit(void *data)
+{
+    const visitor_t *visitor = data;
+    for (int i = 0; i < 20; i++) {
+        size_t size;
+        char *reply = client_exchange(visitor->ports[i % 2], get, sizeof get - 1, 0, &size);
+        assert_non_null(strstr(reply, "Hello, World!"));
+        free(reply);
+    }
+    catzilla_server_drain(visitor->servers[0], 0);
+    catzilla_server_stop(visitor->servers[1]);
+    return NULL;
+}
+
+static void two_servers_share_a_loop_with_its_owner(void **state)
+{
+    catzilla_drain_report_t report = CATZILLA_DRAIN_REPORT_INIT;
+    visitor_t visitor;
+    pthread_t thread;
+    uv_loop_t loop;
+    int ends[2] = {0, 0};
+    (void)state;
+    uv_loop_init(&loop);
+    for (int i = 0; i < 2; i++) {
+        visitor.servers[i] = create(&loop, count_end, &ends[i]);
+        visitor.ports[i] = start(visitor.servers[i]);
+        assert_int_equal(catzilla_server_run(visitor.servers[i]), CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_server_join(visitor.servers[i]), CATZILLA_ERR_STATE);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, visit, &visitor), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    pthread_join(thread, NULL);
+    assert_int_equal(ends[0], 1);
+    assert_int_equal(ends[1], 1);
+    assert_int_equal(catzilla_server_drain_report(visitor.servers[0], &report), 0);
+    assert_int_equal(report.aborted, 0);
+    catzilla_server_destroy(visitor.servers[0]);
+    catzilla_server_destroy(visitor.servers[1]);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void the_callback_may_destroy(void **state)
+{
+    uv_loop_t loop;
+    int ends = 0;
+    (void)state;
+    uv_loop_init(&loop);
+    catzilla_server_t *server = create(&loop, destroy_at_end, &ends);
+    start(server);
+    catzilla_server_stop(server);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(ends, 1);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void destroy_may_come_first(void **state)
+{
+    (void)state;
+    for (int started = 0; started < 2; started++) {
+        uv_loop_t loop;
+        int ends = 0, fd = -1;
+        uv_loop_init(&loop);
+        catzilla_server_t *server = create(&loop, destroy_at_end, &ends);
+        if (started) {
+            fd = client_connect(start(server));
+            client_send(fd, get, 10);
+            uv_run(&loop, UV_RUN_ONCE);
+        }
+        catzilla_server_destroy(server);
+        assert_int_equal(ends, 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(ends, 1);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    ++*(int *)timer->data;
+}
+
+static void the_loop_goes_on_without_the_server(void **state)
+{
+    uv_timer_t timer;
+    uv_loop_t loop;
+    int ends = 0, ticks = 0;
+    (void)state;
+    uv_loop_init(&loop);
+    uv_timer_init(&loop, &timer);
+    timer.data = &ticks;
+    for (int i = 0; i < 3; i++) {
+        catzilla_server_t *server = create(&loop, destroy_at_end, &ends);
+        start(server);
+        catzilla_server_stop(server);
+        uv_timer_start(&timer, on_timer, 20, 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(ticks, i + 1);
+        assert_int_equal(ends, i + 1);
+    }
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void no_loop_and_several_workers_are_refused(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_server_t *server;
+    uv_loop_t loop;
+    (void)state;
+    uv_loop_init(&loop);
+    options.workers = 2;
+    assert_int_equal(catzilla_server_create_in_loop(&options, &loop, NULL, NULL, &server),
+                     CATZILLA_ERR_INVALID);
+    assert_null(server);
+    assert_int_equal(catzilla_server_create_in_loop(NULL, NULL, NULL, NULL, &server),
+                     CATZILLA_ERR_INVALID);
+    assert_null(server);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_servers_share_a_loop_with_its_owner),
+        cmocka_unit_test(the_callback_may_destroy),
+        cmocka_unit_test(destroy_may_come_first),
+        cmocka_unit_test(the_loop_goes_on_without_the_server),
+        cmocka_unit_test(no_loop_and_several_workers_are_refused),
+    };
+    signal(SIGPIPE, SIG_IGN); /* as whoever lends a loop must */
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
