@@ -95,7 +95,10 @@ class Bench:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                # A port that nobody listens on yet may be given to the probe itself, which then has
+                # itself for a peer.
+                if (probe.connect_ex(("127.0.0.1", port)) == 0
+                        and probe.getsockname() != probe.getpeername()):
                     return
             time.sleep(0.02)
         raise RuntimeError(f"the server on port {port} does not listen")
