@@ -53,7 +53,15 @@ static void complain_of_address(const flags_t *flags, int code)
 
 static int listen_all(catzilla_server_t *server, const flags_t *flags)
 {
-    int rc = catzilla_server_add_address(server, flags->host, (uint16_t)flags->port);
+    size_t handed;
+    int rc = catzilla_server_add_activation(server, &handed);
+    if (rc != 0 || (handed > 0 && (rc = catzilla_server_listen(server)) != 0)) {
+        complain("the sockets that were handed over: %s", catzilla_strerror(rc));
+        return rc;
+    }
+    if (handed > 0)
+        return 0;
+    rc = catzilla_server_add_address(server, flags->host, (uint16_t)flags->port);
     if (rc == 0 && flags->path != NULL)
         rc = catzilla_server_add_unix(server, flags->path, 0660);
     if (rc == 0)
@@ -74,17 +82,21 @@ static void announce(const flags_t *flags, uint16_t port)
     const char *form = has_colon(flags->host) ? "serving %s on http://[%s]:%u/\n"
                                               : "serving %s on http://%s:%u/\n";
     catzilla_memory_get_stats(&stats);
-    printf(form, flags->directory, flags->host, (unsigned)port);
+    if (port == 0)
+        printf("serving %s on the sockets that were handed over\n", flags->directory);
+    else
+        printf(form, flags->directory, flags->host, (unsigned)port);
     printf("arenas request=%u response=%u cache=%u static=%u task=%u\n", stats.request_arena,
            stats.response_arena, stats.cache_arena, stats.static_arena, stats.task_arena);
     fflush(stdout);
 }
 
 static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_t *mount,
-               catzilla_accesslog_t *log)
+               catzilla_accesslog_t *log, char **argv)
 {
     /* A drain of 0 seconds still ends, and a deadline of 0 is none. */
-    signals_t signals = {.log = log, .drain_ms = flags->drain == 0 ? 1 : flags->drain * 1000};
+    signals_t signals = {
+        .log = log, .argv = argv, .drain_ms = flags->drain == 0 ? 1 : flags->drain * 1000};
     uint16_t port;
     int rc = catzilla_server_route(server, "GET", "/{path*}", catzilla_static_serve, mount);
     if (rc == 0)
@@ -96,18 +108,17 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
     rc = listen_all(server, flags);
     if (rc != 0)
         return STATUS_REFUSED;
-    rc = catzilla_server_port(server, &port);
-    if (rc == 0) {
-        announce(flags, port);
-        rc = catzilla_server_run(server);
-        signals_tell(server);
-    }
+    catzilla_server_port(server, &port);
+    announce(flags, port);
+    signals_ready();
+    rc = catzilla_server_run(server);
+    signals_tell(server);
     if (rc != 0)
         complain("%s", catzilla_strerror(rc));
     return rc == 0 ? 0 : 1;
 }
 
-static int serve(const flags_t *flags)
+static int serve(const flags_t *flags, char **argv)
 {
     catzilla_accesslog_t *log;
     catzilla_static_t *mount;
@@ -139,7 +150,7 @@ static int serve(const flags_t *flags)
     }
     rc = catzilla_server_create(&options, &server);
     if (rc == 0)
-        status = run(server, flags, mount, log);
+        status = run(server, flags, mount, log, argv);
     else
         complain("%s", catzilla_strerror(rc));
     catzilla_server_destroy(server);
@@ -170,5 +181,5 @@ int main(int argc, char **argv)
         complain("%s", catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
-    return serve(&flags);
+    return serve(&flags, argv);
 }

@@ -1,20 +1,57 @@
 #include "signals.h"
 
 #include "log.h"
+#include "restart.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* The first SIGTERM lets what runs finish, the second does not wait for that. */
 static void on_term(catzilla_server_t *server, int signum, void *user_data)
 {
     signals_t *signals = user_data;
     (void)signum;
+    if (signals->successor > 0)
+        catzilla_server_handed_over(server);
+    else if (!signals->draining)
+        catzilla_notify("STOPPING=1");
     if (signals->draining)
         catzilla_server_stop(server);
     else
         catzilla_server_drain(server, signals->drain_ms);
     signals->draining = true;
+}
+
+/* The new process ends this one by SIGTERM, once it listens. */
+static void on_usr2(catzilla_server_t *server, int signum, void *user_data)
+{
+    signals_t *signals = user_data;
+    (void)signum;
+    if (signals->successor > 0 || signals->draining)
+        return;
+    signals->successor = restart_spawn(server, signals->argv);
+    if (signals->successor > 0)
+        return;
+    signals->successor = 0;
+    complain("no new process can be made: %s; this one goes on", strerror(errno));
+}
+
+static void on_child(catzilla_server_t *server, int signum, void *user_data)
+{
+    signals_t *signals = user_data;
+    int status;
+    (void)server;
+    (void)signum;
+    if (signals->successor <= 0 || waitpid(signals->successor, &status, WNOHANG) <= 0)
+        return;
+    signals->successor = 0;
+    complain("the new process has ended, status=%d; this one goes on",
+             WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* A log that cannot be opened anew goes on in the old file. */
@@ -37,7 +74,20 @@ int signals_watch(catzilla_server_t *server, signals_t *signals)
         rc = catzilla_server_watch_signal(server, SIGTERM, on_term, signals);
     if (rc == 0)
         rc = catzilla_server_watch_signal(server, SIGHUP, on_hup, signals);
+    if (rc == 0)
+        rc = catzilla_server_watch_signal(server, SIGUSR2, on_usr2, signals);
+    if (rc == 0)
+        rc = catzilla_server_watch_signal(server, SIGCHLD, on_child, signals);
     return rc;
+}
+
+void signals_ready(void)
+{
+    char state[64];
+    snprintf(state, sizeof state, "READY=1\nMAINPID=%ld", (long)getpid());
+    if (catzilla_notify(state) != 0)
+        complain("the service manager cannot be told; look at NOTIFY_SOCKET");
+    restart_ready();
 }
 
 void signals_tell(const catzilla_server_t *server)

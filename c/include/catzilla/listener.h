@@ -39,6 +39,26 @@ CATZILLA_API int catzilla_server_add_unix(catzilla_server_t *server, const char 
 CATZILLA_API int catzilla_server_add_socket(catzilla_server_t *server, int fd);
 
 /**
+ * Adds the sockets that systemd, or who speaks as it does, has handed to this process (LISTEN_PID
+ * and LISTEN_FDS, the descriptors from 3 on), and writes how many to `out`; none is no error.
+ * Memory:  as catzilla_server_add_socket().
+ * Threads: one at a time, before the server listens, while nobody changes the environment.
+ * Errors:  those of catzilla_server_add_socket(); the sockets before stay added.
+ * Source:  sd_listen_fds(3).
+ */
+CATZILLA_API int catzilla_server_add_activation(catzilla_server_t *server, size_t *out);
+
+/**
+ * Tells the service manager `state`, such as "READY=1", "STOPPING=1" or "MAINPID=42". Does nothing
+ * where NOTIFY_SOCKET names nobody to tell.
+ * Threads: any, while nobody changes the environment.
+ * Errors:  CATZILLA_ERR_ADDRESS for a NOTIFY_SOCKET that is no path, CATZILLA_ERR_SYSTEM where
+ *          the manager takes nothing.
+ * Source:  sd_notify(3).
+ */
+CATZILLA_API int catzilla_notify(const char *state);
+
+/**
  * The host or path, as it was added, on which catzilla_server_listen() has failed last; empty
  * where it has not failed, or not by one of them.
  * Memory:  borrowed until the server listens or is destroyed.

@@ -1,0 +1,150 @@
+"""Sockets that come from elsewhere: a service manager's, and those of a predecessor."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness import PROGRAM, wait_until
+from wire import Connection
+
+# Plays systemd: makes the sockets, says so, and becomes the program. "" is a TCP socket.
+ACTIVATE = """
+import os, socket, sys
+paths, command = sys.argv[1].split(","), sys.argv[2:]
+sockets = []
+for path in paths:
+    made = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+    made.bind(path or ("127.0.0.1", 0))
+    made.listen()
+    sockets.append(os.dup2(made.fileno(), 100 + len(sockets)))
+for at, fd in enumerate(sockets):
+    os.dup2(fd, 3 + at)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(paths)))
+os.execv(command[0], command)
+"""
+
+
+def successors(pid, command):
+    """Processes that run the same command, other than this one."""
+    for folder in Path("/proc").iterdir():
+        try:
+            if (folder.name.isdigit() and int(folder.name) != pid
+                    and (folder / "cmdline").read_bytes() == command
+                    and (folder / "stat").read_text().rsplit(")")[1].split()[0] != "Z"):
+                yield int(folder.name)
+        except OSError:
+            pass
+
+
+def end(pid):
+    os.kill(pid, signal.SIGINT)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists()
+               or ") Z " in Path(f"/proc/{pid}/stat").read_text(), "the successor's end")
+
+
+class Visitors:
+    """Threads that ask for a file, each time by a new connection, and count what went wrong."""
+
+    def __init__(self, server, count=2):
+        self.server = server
+        self.answered = 0
+        self.failures = []
+        self.ends = threading.Event()
+        self.threads = [threading.Thread(target=self.visit) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def visit(self):
+        while not self.ends.is_set():
+            try:
+                assert self.server.get("/a.txt").body == b"12345"
+                self.answered += 1
+            except (OSError, AssertionError) as trouble:
+                self.failures.append(repr(trouble))
+
+    def wait(self, more=100):
+        wanted = self.answered + more
+        wait_until(lambda: self.answered >= wanted, "more visits")
+
+    def stop(self):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+        return self.failures
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_restart_loses_no_request(serve, tmp_path, workers):
+    (tmp_path / "a.txt").write_text("12345")
+    path = tmp_path / "socket"
+    server = serve(tmp_path, "--workers", workers, "--unix", path, "--drain", "30")
+    visitors = Visitors(server)
+    visitors.wait()
+    command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    server.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: list(successors(server.pid, command)), "the successor")
+    (successor,) = successors(server.pid, command)
+    assert server.process.wait(30) == 0
+    try:
+        visitors.wait()
+        assert visitors.stop() == []
+        with Connection(str(path)) as connection:
+            assert connection.get("/a.txt").body == b"12345"
+    finally:
+        visitors.stop()
+        end(successor)
+
+
+def test_a_successor_that_cannot_start_changes_nothing(serve, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("12345")
+    server = serve(folder)
+    folder.rename(tmp_path / "moved")
+    server.process.send_signal(signal.SIGUSR2)
+    line = server.process.stderr.readline() + server.process.stderr.readline()
+    assert b"no such directory" in line
+    assert b"the new process has ended, status=2; this one goes on" in line
+    assert server.get("/a.txt").body == b"12345"
+    assert server.stop()[0] == 0
+
+
+def test_sockets_of_a_service_manager_are_served(start, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    path = tmp_path / "socket"
+    server = start(sys.executable, "-c", ACTIVATE, f",{path}", PROGRAM, "serve", tmp_path,
+                   "--port", "1", "--workers", "2")
+    for _ in range(10):
+        assert server.get("/a.txt").body == b"12345"
+        with Connection(str(path)) as connection:
+            assert connection.get("/a.txt").body == b"12345"
+    assert server.stop()[0] == 0
+    assert path.exists()  # it is the manager's
+
+
+def test_a_service_manager_is_told(serve, tmp_path, monkeypatch):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        server = serve(tmp_path)
+        assert manager.recv(256) == f"READY=1\nMAINPID={server.pid}".encode()
+        assert server.stop()[0] == 0
+        assert manager.recv(256) == b"STOPPING=1"
+
+
+def test_an_abstract_notify_socket_is_told_too(serve, tmp_path, monkeypatch):
+    name = f"catzilla-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name)
+        manager.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
+        serve(tmp_path)
+        assert manager.recv(256).startswith(b"READY=1\n")
