@@ -7,6 +7,7 @@
 
 use crate::class::{Class, PerClass};
 use crate::error::{Error, set_errno_out_of_memory};
+use crate::log;
 use crate::sync::Lock;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -320,9 +321,11 @@ pub(crate) fn refuse_by_limit(class: Class, limit: usize, size: usize) {
     });
 }
 
-/// Notes that the system had no `size` bytes, and sets `errno`.
+/// Notes that the system had no `size` bytes, and sets `errno`. What the allocator had to say about that is
+/// delivered.
 #[cold]
 pub(crate) fn refuse_for_want(class: Class, size: usize) {
+    log::flush();
     refuse(Refusal {
         class,
         limit: 0,

@@ -4,9 +4,10 @@ use crate::ctl;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::test_hooks;
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_void};
 use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
+use tikv_jemalloc_sys as je;
 
 /// The oldest jemalloc whose arenas take hooks as this crate uses them.
 const OLDEST_MAJOR: u32 = 5;
@@ -46,6 +47,26 @@ pub fn is_usable() -> bool {
         return false;
     }
     true
+}
+
+/// Takes what jemalloc would print, which nobody asked for, and keeps the first line for the log.
+unsafe extern "C" fn keep_message(_: *mut c_void, text: *const c_char) {
+    static KEPT: AtomicBool = AtomicBool::new(false);
+    if !text.is_null() && !KEPT.swap(true, Ordering::Relaxed) {
+        // SAFETY: jemalloc's messages end in NUL, and live for the call.
+        let text = unsafe { CStr::from_ptr(text) };
+        log::report(
+            Level::Warning,
+            format_args!("{}", text.to_str().unwrap_or("jemalloc").trim_end()),
+        );
+    }
+}
+
+/// Has jemalloc's messages kept instead of printed: it says so, at each attempt, when it cannot make its
+/// background thread. Called once, before anything is set.
+pub fn silence() {
+    // SAFETY: only jemalloc reads it, and this is before any arena of ours is used.
+    unsafe { je::malloc_message = Some(keep_message) };
 }
 
 /// Sets what can only be set at run time, and reports by name what could not be.

@@ -113,6 +113,7 @@ fn start_jemalloc() -> bool {
     if !options::is_usable() {
         return false;
     }
+    options::silence();
     options::apply();
     if !test_hooks::reservation_fails() {
         partition::reserve();
