@@ -10,6 +10,7 @@ const char flags_help[] =
     "usage: catzilla serve [DIR] [--host ADDRESS] [--port PORT] [--workers N] [--log FILE]\n"
     "                      [--drain SECONDS] [--unix PATH]\n"
     "                      [--log-format FORMAT] [--log-level LEVEL]\n"
+    "                      [--proxy ADDRESS]\n"
     "       catzilla --version\n"
     "       catzilla --help\n"
     "\n"
@@ -18,6 +19,8 @@ const char flags_help[] =
     "--host       the numeric address to listen on; 127.0.0.1 unless given\n"
     "--port       the port; 8080 unless given, 0 for one that the system chooses\n"
     "--unix       also listens on the unix socket PATH\n"
+    "--proxy      an address, a range such as 10.0.0.0/8, or unix: connections from there begin\n"
+    "             with a header of the PROXY protocol\n"
     "--workers    threads that serve; 1 unless given\n"
     "--log        appends a line for each reply to FILE, also named --access-log; - means\n"
     "             stderr, and SIGHUP opens FILE anew\n"
@@ -50,6 +53,7 @@ static const struct flag {
     {"--log-format", offsetof(flags_t, log_format), "common, combined or json", 0, 0, formats},
     {"--log-level", offsetof(flags_t, log_level), "error, warning, info or debug", 0, 0, levels},
     {"--port", offsetof(flags_t, port), "port", 0, 65535, NULL},
+    {"--proxy", offsetof(flags_t, proxy), NULL, 0, 0, NULL},
     {"--unix", offsetof(flags_t, path), NULL, 0, 0, NULL},
     {"--workers", offsetof(flags_t, workers), "number", 1, 256, NULL},
 };

@@ -9,7 +9,8 @@ typedef struct flags {
     const char *directory; /* to serve */
     const char *host;
     unsigned port;
-    const char *path; /* of a unix socket, or NULL */
+    const char *path;  /* of a unix socket, or NULL */
+    const char *proxy; /* whose headers are believed, or NULL */
     unsigned workers;
     unsigned drain;      /* seconds */
     unsigned log_format; /* catzilla_accesslog_format_t */

@@ -105,6 +105,10 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
         complain("%s", catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
+    if (flags->proxy != NULL && catzilla_server_trust_proxy(server, flags->proxy) != 0) {
+        complain("--proxy %s: give an address, a range such as 10.0.0.0/8, or unix", flags->proxy);
+        return STATUS_REFUSED;
+    }
     rc = listen_all(server, flags);
     if (rc != 0)
         return STATUS_REFUSED;

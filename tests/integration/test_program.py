@@ -45,7 +45,8 @@ def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
     for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain", "--unix",
-                 "--access-log", "--log-format", "--log-level", "--version", "--help"):
+                 "--access-log", "--log-format", "--log-level", "--proxy",
+                 "--version", "--help"):
         assert flag in output
 
 
@@ -143,6 +144,31 @@ def test_it_serves_on_a_unix_socket_too(serve, tmp_path):
             == f"{path}: address already in use; choose another --unix")
     server.stop()
     assert not path.exists()
+
+
+def test_a_proxy_says_for_whom_it_speaks(serve, tmp_path):
+    log = tmp_path / "log"
+    server = serve(tmp_path, "--proxy", "127.0.0.0/8", "--log", log)
+    with server.connect() as connection:
+        connection.send(b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 80\r\n")
+        assert connection.get("/").status == 200
+        assert connection.get("/").status == 200
+    server.stop()
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["2001:db8::7"] * 2
+
+
+def test_who_is_no_proxy_is_not_served_where_one_is_expected(serve, tmp_path):
+    server = serve(tmp_path, "--proxy", "127.0.0.1", "--log-level", "error")
+    with server.connect() as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert connection.is_closed()
+
+
+def test_a_header_from_elsewhere_is_no_request(serve, tmp_path):
+    server = serve(tmp_path, "--proxy", "10.0.0.0/8")
+    assert server.exchange(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n").status == 501
+    assert refused("serve", tmp_path, "--port", "0", "--proxy", "10.0.0.0/33") == (
+        "--proxy 10.0.0.0/33: give an address, a range such as 10.0.0.0/8, or unix")
 
 
 def test_it_serves_the_current_directory_unless_told(serve, tmp_path):

@@ -37,7 +37,8 @@ static void serve(cz_connection_t *connection, int rc)
         return;
     }
     connection->fd = fd;
-    cz_connection_wait(connection, CZ_WAIT_REQUEST);
+    connection->awaits_proxy = cz_peer_is_proxy(connection);
+    cz_connection_wait(connection, connection->awaits_proxy ? CZ_WAIT_HEAD : CZ_WAIT_REQUEST);
     cz_connection_read_start(connection);
 }
 

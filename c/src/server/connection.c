@@ -264,6 +264,11 @@ static bool may_parse(const cz_connection_t *connection)
 static void parse(cz_connection_t *connection, char *data, size_t size)
 {
     char *end = data + size;
+    if (connection->awaits_proxy && !cz_peer_read_proxy(connection, &data, end)) {
+        if (!connection->closing)
+            keep_rest(connection, data, end);
+        return;
+    }
     connection->parsing = true;
     while (data < end && may_parse(connection)) {
         if (connection->request == NULL &&
@@ -324,32 +329,11 @@ static void resume_reading(void *owner)
     cz_connection_resume(owner);
 }
 
-static void peer_make(cz_connection_t *connection)
-{
-    struct sockaddr_storage address;
-    int size = sizeof address;
-    char host[INET6_ADDRSTRLEN];
-    if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &size) != 0)
-        return;
-    bool v6 = address.ss_family == AF_INET6;
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)&address;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
-    if (address.ss_family == AF_UNIX)
-        memcpy(connection->peer, "unix", connection->peer_size = 4);
-    if (address.ss_family != AF_INET && !v6)
-        return;
-    if ((v6 ? uv_ip6_name(in6, host, sizeof host) : uv_ip4_name(in4, host, sizeof host)) != 0)
-        return;
-    int length = snprintf(connection->peer, CZ_PEER_SIZE, v6 ? "[%s]:%u" : "%s:%u", host,
-                          (unsigned)ntohs(v6 ? in6->sin6_port : in4->sin_port));
-    connection->peer_size = (uint8_t)length;
-}
-
 static catzilla_slice_t peer_text(void *owner)
 {
     cz_connection_t *connection = owner;
     if (connection->peer_size == 0)
-        peer_make(connection);
+        cz_peer_make(connection);
     catzilla_slice_t text = {connection->peer, connection->peer_size};
     return text;
 }

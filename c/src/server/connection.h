@@ -3,10 +3,8 @@
 #define CZ_SERVER_CONNECTION_H
 #include "http/request.h"
 #include "server/output.h"
+#include "server/peer.h"
 #include "server/worker.h"
-
-/* Longest text of a peer: "[IPv6 with a zone]:65535". */
-#define CZ_PEER_SIZE 64
 
 /* Lives in the general class; idle it is all that a peer costs. */
 typedef struct cz_connection {
@@ -32,13 +30,14 @@ typedef struct cz_connection {
     bool flush_queued;
     bool writing; /* a uv_write is under way */
     bool reading;
-    bool paused;     /* too much output waits */
-    bool ends;       /* no further request is read; closes when the output is sent */
-    bool lingers;    /* what still arrives is thrown away until the peer closes */
-    bool gone;       /* closed, and waits for its reply to be completed */
-    bool parsing;    /* a handler or reader may run */
-    bool peer_ended; /* the peer will send no more */
-    bool drains;     /* the drain of its worker is about it */
+    bool paused;       /* too much output waits */
+    bool ends;         /* no further request is read; closes when the output is sent */
+    bool lingers;      /* what still arrives is thrown away until the peer closes */
+    bool gone;         /* closed, and waits for its reply to be completed */
+    bool parsing;      /* a handler or reader may run */
+    bool peer_ended;   /* the peer will send no more */
+    bool drains;       /* the drain of its worker is about it */
+    bool awaits_proxy; /* its first bytes are to say whom it speaks for */
     uint8_t peer_size;
     char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;

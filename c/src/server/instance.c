@@ -92,6 +92,11 @@ static void release(catzilla_server_t *server)
             uv_loop_close(server->workers[i].loop);
     cz_signals_free(server);
     cz_endpoints_free(server);
+    while (server->trusted != NULL) {
+        cz_trusted_t *trusted = server->trusted;
+        server->trusted = trusted->next;
+        catzilla_free(trusted);
+    }
     cz_routes_close(&server->routes);
     catzilla_free(server);
 }

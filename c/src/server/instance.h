@@ -3,6 +3,7 @@
 #define CZ_SERVER_INSTANCE_H
 #include "server/endpoint.h"
 #include "server/gate.h"
+#include "server/peer.h"
 #include "server/worker.h"
 
 #define CZ_HOST_SIZE   64
@@ -29,6 +30,7 @@ struct catzilla_server {
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
     cz_endpoint_t *endpoints;
+    cz_trusted_t *trusted;
     const cz_endpoint_t *trouble; /* the one on which listening has failed last */
     atomic_bool handed_over;
     _Atomic(uint16_t) port; /* 0 until it listens */
