@@ -42,10 +42,10 @@ CATZILLA_API int catzilla_server_add_socket(catzilla_server_t *server, int fd);
  * Names an address, or a range such as "10.0.0.0/8", whose connections begin with a header of the
  * PROXY protocol, version 1 or 2; "unix" names those of unix sockets. catzilla_request_peer() is
  * what the header says then. A connection from there without one, or with one that is malformed
- * or longer than 4096 bytes, is closed; elsewhere a header is refused as any request of an unknown
- * form. Memory:  copies the address into the general class. Threads: one at a time, before the
- * server listens. Errors:  CATZILLA_ERR_INVALID for anything but that, CATZILLA_ERR_STATE,
- * CATZILLA_ERR_NOMEM.
+ * or longer than 4096 bytes, is closed; elsewhere a header is an unknown method or no request.
+ * Memory:  copies the address into the general class.
+ * Threads: one at a time, before the server listens.
+ * Errors:  CATZILLA_ERR_INVALID for anything but that, CATZILLA_ERR_STATE, CATZILLA_ERR_NOMEM.
  */
 CATZILLA_API int catzilla_server_trust_proxy(catzilla_server_t *server, const char *address);
 
