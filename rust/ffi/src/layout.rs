@@ -1,12 +1,7 @@
 //! Sizes and offsets that C code was compiled with; the header repeats them as `_Static_assert`s.
 
-use crate::types::{
-    catzilla_allocator_type_t, catzilla_memory_class_stats_t, catzilla_memory_refusal_t,
-    catzilla_memory_report_t, catzilla_memory_stats_t, catzilla_memory_type_t, catzilla_region_t,
-};
+use crate::types::{catzilla_allocator_type_t, catzilla_memory_type_t};
 use catzilla_memory::error::Error;
-use catzilla_memory::region::Region;
-use core::mem::offset_of;
 
 const _: () = assert!(size_of::<catzilla_allocator_type_t>() == 4);
 const _: () = assert!(size_of::<catzilla_memory_type_t>() == 4);
@@ -20,6 +15,12 @@ const _: () = assert!(Error::Corrupt.code() == crate::types::CATZILLA_ERR_CORRUP
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
+    use crate::types::{
+        catzilla_memory_class_stats_t, catzilla_memory_refusal_t, catzilla_memory_report_t,
+        catzilla_memory_stats_t, catzilla_region_t,
+    };
+    use catzilla_memory::region::Region;
+    use core::mem::offset_of;
     type Stats = catzilla_memory_stats_t;
     assert!(size_of::<Stats>() == 152);
     assert!(offset_of!(Stats, request_arena) == 0);
