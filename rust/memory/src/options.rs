@@ -138,3 +138,34 @@ const TEXTS: &[&str] = &[
     "thp",
     "zero_realloc",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::ffi::c_int;
+    use std::sync::Mutex;
+
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    unsafe extern "C" fn collect(_level: c_int, message: *const c_char, _data: *mut c_void) {
+        // SAFETY: the log's lines end in NUL.
+        let line = unsafe { CStr::from_ptr(message) };
+        TOLD.lock().unwrap().push(line.to_str().unwrap().to_owned());
+    }
+
+    #[test]
+    fn the_first_of_jemallocs_messages_reaches_the_log() {
+        silence();
+        // SAFETY: what `silence` put there takes any text.
+        unsafe {
+            let say = je::malloc_message.unwrap();
+            say(core::ptr::null_mut(), c"<jemalloc>: first\n".as_ptr());
+            say(core::ptr::null_mut(), c"<jemalloc>: second\n".as_ptr());
+        }
+        log::set_callback(Some(collect), core::ptr::null_mut());
+        log::set_callback(None, core::ptr::null_mut());
+        let told = TOLD.lock().unwrap();
+        assert!(told.iter().any(|line| line == "<jemalloc>: first"));
+        assert!(!told.iter().any(|line| line.contains("second")));
+    }
+}
