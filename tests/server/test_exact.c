@@ -1,7 +1,7 @@
 /*
  * What a request costs, counted exactly: allocations of libc and of the memory layer, and system
  * calls. The test's own definitions stand before libc's for every library of the process, and
- * count only while the server's loop turns.
+ * count only while the server's loop turns, and only what its own thread does.
  */
 #define _GNU_SOURCE
 #include "routes.h"
@@ -25,7 +25,7 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static struct counts {
+static _Thread_local struct counts {
     bool on;
     unsigned allocations; /* of libc */
     unsigned reads;
