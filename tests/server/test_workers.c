@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* pthread_getaffinity_np */
 /* Several workers: every one serves, limits hold for all together, and all end together. */
 #include "host.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -204,6 +206,72 @@ static void the_connection_limit_is_that_of_all_workers(void **state)
     host_stop(&host);
 }
 
+/* A connection that is served: places come free a moment after their connections are closed. */
+static int connect_admitted(uint16_t port)
+{
+    char byte;
+    int fd = client_connect(port);
+    client_send(fd, get, sizeof get - 1);
+    while (recv(fd, &byte, 1, 0) != 1) {
+        close(fd);
+        fd = client_connect(port);
+        client_send(fd, get, sizeof get - 1);
+    }
+    return fd;
+}
+
+static void an_address_has_no_more_than_its_share(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    atomic_uint threads;
+    host_t host;
+    char byte;
+    (void)state;
+    options.workers = 2;
+    options.max_address_connections = 2;
+    host_with_workers(&host, &threads, &options);
+    host_start(&host);
+    for (int i = 0; i < 3; i++) {
+        int one = connect_admitted(host.port), two = connect_admitted(host.port);
+        int three = client_connect(host.port);
+        assert_true(recv(three, &byte, 1, 0) <= 0);
+        close(three);
+        close(one);
+        close(two);
+    }
+    host_stop(&host);
+}
+
+/* The number of processors that the answering thread may run on. */
+static int processors(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    cpu_set_t set;
+    char text[1];
+    (void)request;
+    (void)user_data;
+    pthread_getaffinity_np(pthread_self(), sizeof set, &set);
+    text[0] = (char)('0' + CPU_COUNT(&set) % 10);
+    return catzilla_response_body(response, (catzilla_slice_t){text, 1});
+}
+
+static void pinned_workers_have_one_processor_each(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    host_t host;
+    (void)state;
+    options.workers = 3;
+    options.pin_workers = 1;
+    host_create(&host, &options);
+    assert_int_equal(catzilla_server_route(host.server, "GET", "/thread", processors, NULL), 0);
+    host_start(&host);
+    for (int i = 0; i < 20; i++) {
+        int fd = client_connect(host.port);
+        assert_int_equal(ask(fd), 1);
+        close(fd);
+    }
+    host_stop(&host);
+}
+
 static void servers_stopped_while_they_start_end(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -238,6 +306,8 @@ int main(void)
         cmocka_unit_test(destroy_ends_a_started_server),
         cmocka_unit_test(a_taken_port_is_an_error_for_several_too),
         cmocka_unit_test(the_connection_limit_is_that_of_all_workers),
+        cmocka_unit_test(an_address_has_no_more_than_its_share),
+        cmocka_unit_test(pinned_workers_have_one_processor_each),
         cmocka_unit_test(servers_stopped_while_they_start_end),
         cmocka_unit_test(more_workers_than_256_are_refused),
     };

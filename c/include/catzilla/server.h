@@ -78,13 +78,15 @@ typedef struct catzilla_server_options {
                                    average of their timeout; 0: a byte in all of it will do */
     uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
     uint32_t log_level;         /* the least grave catzilla_log_level_t that `log` is called for */
+    uint32_t max_address_connections; /* open at once from one address; more are closed at once */
+    int pin_workers; /* each worker's thread stays on a processor of its own, in turn */
 } catzilla_server_options_t;
 
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
             10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1, 4096, 256u << 10, 8u << 20,     \
-            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO                                                 \
+            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO, UINT32_MAX, 0                                  \
     }
 
 /**

@@ -38,6 +38,9 @@ static void serve(cz_connection_t *connection, int rc)
     }
     connection->fd = fd;
     connection->awaits_proxy = cz_peer_is_proxy(connection);
+    /* A proxy's own address has many; its clients are counted when it has named them. */
+    if (!connection->awaits_proxy && !cz_peer_enter(connection))
+        return;
     cz_connection_wait(connection, connection->awaits_proxy ? CZ_WAIT_HEAD : CZ_WAIT_REQUEST);
     cz_connection_read_start(connection);
 }

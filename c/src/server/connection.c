@@ -47,6 +47,7 @@ static void on_closed(uv_handle_t *handle)
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     cz_drain_count(connection);
+    cz_peer_leave(connection);
     cz_output_drop(&connection->output, &worker->responses);
     cz_connection_early_lost(connection);
     bool released = cz_connection_pending_lost(connection);

@@ -92,6 +92,7 @@ static void release(catzilla_server_t *server)
             uv_loop_close(server->workers[i].loop);
     cz_signals_free(server);
     cz_endpoints_free(server);
+    cz_crowd_close(&server->crowd);
     while (server->trusted != NULL) {
         cz_trusted_t *trusted = server->trusted;
         server->trusted = trusted->next;
@@ -120,6 +121,7 @@ static int create(const catzilla_server_options_t *options, uv_loop_t *loop,
     memcpy(server->host, own.host, strlen(own.host) + 1);
     server->options.host = server->host;
     server->gate.limit = own.max_connections;
+    cz_crowd_open(&server->crowd, own.max_address_connections);
     atomic_store(&libuv_in_use, true);
     rc = cz_routes_open(&server->routes, &server->options);
     for (uint32_t i = 0; i < own.workers && rc == 0; i++) {

@@ -1,6 +1,7 @@
 /* A server's inside, for the files that make its life. Layer: server. */
 #ifndef CZ_SERVER_INSTANCE_H
 #define CZ_SERVER_INSTANCE_H
+#include "server/crowd.h"
 #include "server/endpoint.h"
 #include "server/gate.h"
 #include "server/peer.h"
@@ -29,6 +30,7 @@ struct catzilla_server {
     cz_routes_t routes;
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
+    cz_crowd_t crowd;
     cz_endpoint_t *endpoints;
     cz_trusted_t *trusted;
     const cz_endpoint_t *trouble; /* the one on which listening has failed last */

@@ -33,6 +33,8 @@ int cz_options_read(const catzilla_server_options_t *given, catzilla_server_opti
         out->max_output_bytes = defaults.max_output_bytes;
     if (out->max_request_memory == 0)
         out->max_request_memory = defaults.max_request_memory;
+    if (out->max_address_connections == 0)
+        out->max_address_connections = defaults.max_address_connections;
     if (out->max_requests == 0)
         out->max_requests = defaults.max_requests;
     if (out->workers == 0)

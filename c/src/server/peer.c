@@ -105,6 +105,37 @@ void cz_peer_make(cz_connection_t *connection)
         connection->peer_size = cz_peer_write((struct sockaddr *)&address, connection->peer);
 }
 
+/* The length of the address in the peer's text, which the port ends. */
+static size_t host_size(const cz_connection_t *connection)
+{
+    size_t size = connection->peer_size;
+    while (size > 0 && connection->peer[size - 1] != ':')
+        size--;
+    return size > 0 ? size : connection->peer_size;
+}
+
+bool cz_peer_enter(cz_connection_t *connection)
+{
+    cz_crowd_t *crowd = &connection->worker->server->crowd;
+    if (crowd->limit == UINT32_MAX)
+        return true;
+    cz_peer_make(connection);
+    /* Text without a port is "unix", or that of a peer that has gone already. */
+    if (host_size(connection) == connection->peer_size)
+        return true;
+    connection->counted = cz_crowd_enter(crowd, connection->peer, host_size(connection));
+    if (!connection->counted)
+        cz_connection_close(connection);
+    return connection->counted;
+}
+
+void cz_peer_leave(cz_connection_t *connection)
+{
+    if (connection->counted)
+        cz_crowd_leave(&connection->worker->server->crowd, connection->peer, host_size(connection));
+    connection->counted = false;
+}
+
 bool cz_peer_is_proxy(const cz_connection_t *connection)
 {
     const cz_trusted_t *trusted = connection->worker->server->trusted;
@@ -137,7 +168,7 @@ bool cz_peer_read_proxy(cz_connection_t *connection, char **data, const char *en
     connection->awaits_proxy = false;
     if (header.source.ss_family != AF_UNSPEC)
         connection->peer_size = cz_peer_write((struct sockaddr *)&header.source, connection->peer);
-    return true;
+    return header.source.ss_family == AF_UNSPEC || cz_peer_enter(connection);
 }
 
 int catzilla_server_trust_proxy(catzilla_server_t *server, const char *address)

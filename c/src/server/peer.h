@@ -30,6 +30,13 @@ uint8_t cz_peer_write(const struct sockaddr *address, char out[CZ_PEER_SIZE]);
 /* Makes the text of the connection's peer, unless it has one. */
 void cz_peer_make(struct cz_connection *connection);
 
+/*
+ * Counts the connection among those of its address, where that has a limit; false where it had to
+ * be closed, since there were as many already. The other takes it off again.
+ */
+bool cz_peer_enter(struct cz_connection *connection);
+void cz_peer_leave(struct cz_connection *connection);
+
 /* Whether the connection comes from a proxy that has yet to tell for whom. */
 bool cz_peer_is_proxy(const struct cz_connection *connection);
 

@@ -2,8 +2,10 @@
  * The threads in which workers serve. Threads of ours block every signal, so that the host's
  * handlers run in the host's own threads; libuv's signals come through a pipe all the same.
  */
+#define _GNU_SOURCE /* pthread_setaffinity_np */
 #include "server/instance.h"
 
+#include <sched.h>
 #include <signal.h>
 
 /* Listens if need be, and readies every worker. */
@@ -23,9 +25,30 @@ static int begin(catzilla_server_t *server)
     return 0;
 }
 
+/* Keeps the calling thread on the processor whose turn it is; false where it stays free. */
+static bool pin(const cz_worker_t *worker, cpu_set_t *before)
+{
+    cpu_set_t own;
+    if (!worker->options->pin_workers ||
+        pthread_getaffinity_np(pthread_self(), sizeof *before, before) != 0)
+        return false;
+    unsigned turn = worker->index % (unsigned)CPU_COUNT(before);
+    size_t cpu = 0;
+    while (!CPU_ISSET(cpu, before) || turn-- > 0)
+        cpu++;
+    CPU_ZERO(&own);
+    CPU_SET(cpu, &own);
+    return pthread_setaffinity_np(pthread_self(), sizeof own, &own) == 0;
+}
+
 static void *serve(void *data)
 {
+    cpu_set_t before;
+    bool pinned = pin(data, &before);
     cz_worker_run(data);
+    /* The first worker's thread is the caller's. */
+    if (pinned)
+        pthread_setaffinity_np(pthread_self(), sizeof before, &before);
     return NULL;
 }
 
@@ -75,7 +98,7 @@ int catzilla_server_run(catzilla_server_t *server)
         rc = threads_start(server, 1);
     if (rc != 0)
         return rc;
-    cz_worker_run(&server->workers[0]);
+    serve(&server->workers[0]);
     join(server, 1, server->worker_count);
     cz_server_ended(server);
     return 0;
