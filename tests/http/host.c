@@ -248,3 +248,14 @@ void dates_mask(char *reply, size_t *size)
     *to = '\0';
     *size = (size_t)(to - reply);
 }
+
+void host_expect(const host_t *host, const char *request, const char *wanted)
+{
+    for (size_t piece = 0; piece < 2; piece++) {
+        size_t size;
+        char *reply = client_exchange(host->port, request, strlen(request), piece, &size);
+        dates_mask(reply, &size);
+        assert_string_equal(reply, wanted);
+        free(reply);
+    }
+}

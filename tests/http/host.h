@@ -48,4 +48,7 @@ char *client_exchange(uint16_t port, const void *data, size_t size, size_t piece
 /* Replaces every Date field's value by "D", so that replies can be compared. */
 void dates_mask(char *reply, size_t *size);
 
+/* Sends the request at once and byte by byte; each time the masked reply must be `wanted`. */
+void host_expect(const host_t *host, const char *request, const char *wanted);
+
 #endif
