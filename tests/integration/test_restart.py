@@ -148,3 +148,24 @@ def test_an_abstract_notify_socket_is_told_too(serve, tmp_path, monkeypatch):
         monkeypatch.setenv("NOTIFY_SOCKET", "@" + name)
         serve(tmp_path)
         assert manager.recv(256).startswith(b"READY=1\n")
+
+
+def test_connections_that_stay_open_move_to_the_successor(serve, tmp_path):
+    """Each gets the reply to what it has asked for, and learns by Connection or a close that it ends."""
+    (tmp_path / "a.txt").write_text("12345")
+    server = serve(tmp_path, "--drain", "30")
+    idle, half = server.connect(), server.connect()
+    assert idle.get("/a.txt").status == 200
+    half.send(b"GET /a.txt HTTP/1.1\r\n")
+    assert server.get("/a.txt").status == 200
+    command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    server.process.send_signal(signal.SIGUSR2)
+    assert idle.is_closed()
+    half.send(b"Host: t\r\n\r\n")
+    response = half.read()
+    assert (response.body, response["Connection"]) == (b"12345", "close")
+    assert half.is_closed()
+    (successor,) = successors(server.pid, command)
+    assert server.process.wait(30) == 0
+    assert server.get("/a.txt").body == b"12345"
+    end(successor)

@@ -91,8 +91,8 @@ CATZILLA_API int catzilla_request_header_at(const catzilla_request_t *request, s
                                             catzilla_slice_t *name, catzilla_slice_t *value);
 
 /**
- * The peer's address and port, such as "127.0.0.1:54321" or "[::1]:54321"; "unix" on a unix
- * socket; empty where the system no longer knows it.
+ * The peer's address and port, such as "127.0.0.1:54321" or "[::1]:54321", or those of the client
+ * that a trusted proxy has named; "unix" on a unix socket; empty where the system no longer knows.
  * Memory:  borrowed until the reply is complete.
  * Threads: the request's loop.
  */

@@ -170,18 +170,20 @@ CATZILLA_API int catzilla_loop_post(catzilla_loop_t *loop, void (*call)(void *us
 CATZILLA_API const catzilla_router_t *catzilla_server_router(const catzilla_server_t *server);
 
 /**
- * Binds and listens. Connections wait in the backlog until the server runs.
+ * Binds and listens: on what was added by the functions of listener.h, else on the host and port
+ * of the options. Connections wait in the backlog until the server runs.
  * Threads: one at a time.
- * Errors:  CATZILLA_ERR_ADDRESS_IN_USE, CATZILLA_ERR_ADDRESS for a host that is not numeric or
- *          not this machine's, CATZILLA_ERR_ACCESS, CATZILLA_ERR_STATE when it listens already,
- *          CATZILLA_ERR_SYSTEM; the server may listen again after each of them.
+ * Errors:  CATZILLA_ERR_ADDRESS_IN_USE, also where several workers would share the port,
+ *          CATZILLA_ERR_ADDRESS for a host that is not numeric or not this machine's and for a
+ *          path that cannot be had, CATZILLA_ERR_ACCESS, CATZILLA_ERR_STATE when it listens
+ *          already, CATZILLA_ERR_SYSTEM; the server may listen again after each of them.
  */
 CATZILLA_API int catzilla_server_listen(catzilla_server_t *server);
 
 /**
- * Writes the port that is really bound to `out`.
+ * Writes the port that is really bound to `out`, of several TCP addresses that of the first.
  * Threads: any, once catzilla_server_listen() has returned.
- * Errors:  CATZILLA_ERR_STATE before; `out` is 0 then.
+ * Errors:  CATZILLA_ERR_STATE before, or without a TCP address; `out` is 0 then.
  */
 CATZILLA_API int catzilla_server_port(const catzilla_server_t *server, uint16_t *out);
 
