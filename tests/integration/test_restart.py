@@ -42,10 +42,14 @@ def successors(pid, command):
             pass
 
 
-def end(pid):
-    os.kill(pid, signal.SIGINT)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists()
-               or ") Z " in Path(f"/proc/{pid}/stat").read_text(), "the successor's end")
+def end_successors(pid, command):
+    """Ends them. To be called when the predecessor has ended: a process that is between fork and
+    exec shows its parent's command line, and none at all for a moment."""
+    found = list(successors(pid, command))
+    for successor in found:
+        os.kill(successor, signal.SIGINT)
+    wait_until(lambda: not list(successors(pid, command)), "the successor's end")
+    assert len(found) == 1
 
 
 class Visitors:
@@ -56,7 +60,7 @@ class Visitors:
         self.answered = 0
         self.failures = []
         self.ends = threading.Event()
-        self.threads = [threading.Thread(target=self.visit) for _ in range(count)]
+        self.threads = [threading.Thread(target=self.visit, daemon=True) for _ in range(count)]
         for thread in self.threads:
             thread.start()
 
@@ -84,21 +88,19 @@ def test_a_restart_loses_no_request(serve, tmp_path, workers):
     (tmp_path / "a.txt").write_text("12345")
     path = tmp_path / "socket"
     server = serve(tmp_path, "--workers", workers, "--unix", path, "--drain", "30")
-    visitors = Visitors(server)
-    visitors.wait()
     command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
-    server.process.send_signal(signal.SIGUSR2)
-    wait_until(lambda: list(successors(server.pid, command)), "the successor")
-    (successor,) = successors(server.pid, command)
-    assert server.process.wait(30) == 0
+    visitors = Visitors(server)
     try:
+        visitors.wait()
+        server.process.send_signal(signal.SIGUSR2)
+        assert server.process.wait(30) == 0
         visitors.wait()
         assert visitors.stop() == []
         with Connection(str(path)) as connection:
             assert connection.get("/a.txt").body == b"12345"
     finally:
         visitors.stop()
-        end(successor)
+        end_successors(server.pid, command)
 
 
 def test_a_successor_that_cannot_start_changes_nothing(serve, tmp_path):
@@ -160,12 +162,13 @@ def test_connections_that_stay_open_move_to_the_successor(serve, tmp_path):
     assert server.get("/a.txt").status == 200
     command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
     server.process.send_signal(signal.SIGUSR2)
-    assert idle.is_closed()
-    half.send(b"Host: t\r\n\r\n")
-    response = half.read()
-    assert (response.body, response["Connection"]) == (b"12345", "close")
-    assert half.is_closed()
-    (successor,) = successors(server.pid, command)
-    assert server.process.wait(30) == 0
-    assert server.get("/a.txt").body == b"12345"
-    end(successor)
+    try:
+        assert idle.is_closed()
+        half.send(b"Host: t\r\n\r\n")
+        response = half.read()
+        assert (response.body, response["Connection"]) == (b"12345", "close")
+        assert half.is_closed()
+        assert server.process.wait(30) == 0
+        assert server.get("/a.txt").body == b"12345"
+    finally:
+        end_successors(server.pid, command)
