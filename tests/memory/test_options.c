@@ -10,7 +10,7 @@ static void the_baked_in_options_arrived(void **state)
     static const struct {
         const char *name, *value;
     } row[] = {
-        {"dirty_decay_ms", "1000"}, {"muzzy_decay_ms", "0"},  {"metadata_thp", "auto"},
+        {"dirty_decay_ms", "1000"}, {"muzzy_decay_ms", "0"},  {"metadata_thp", "disabled"},
         {"prof", "true"},           {"prof_active", "false"},
     };
     char text[32];
