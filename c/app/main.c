@@ -116,7 +116,7 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
     announce(flags, port);
     signals_ready();
     rc = catzilla_server_run(server);
-    signals_tell(server);
+    signals_tell(server, flags->log_level);
     if (rc != 0)
         complain("%s", catzilla_strerror(rc));
     return rc == 0 ? 0 : 1;

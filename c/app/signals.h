@@ -23,7 +23,8 @@ int signals_watch(catzilla_server_t *server, signals_t *signals);
 /* Tells the service manager, and the predecessor if there is one, that this process serves. */
 void signals_ready(void);
 
-/* After the run: says what a drain had to cut off, if anything. */
-void signals_tell(const catzilla_server_t *server);
+/* After the run: says what a drain had to cut off, if anything; to who wants to know, what lives.
+ */
+void signals_tell(const catzilla_server_t *server, unsigned log_level);
 
 #endif

@@ -70,15 +70,29 @@ class Process:
         return self.process.returncode, output, errors.decode()
 
 
-class Server(Process):
-    """A server that says its URL in its first line."""
+# What a server says of the two classes that end with requests, on a line of its own.
+SURVIVORS = re.compile(r"^(?:catzilla: ended: )?live request=(\d+) response=(\d+).*\n", re.M)
 
-    def __init__(self, *command, cwd=None, **variables):
+
+class Server(Process):
+    """A server that says its URL in its first line, and on its end what is still live."""
+
+    def __init__(self, *command, cwd=None, tells_survivors=False, **variables):
         super().__init__(*command, cwd=cwd, **variables)
+        self.tells_survivors = tells_survivors
         self.first_line = self.read_line()
         self.url = re.search(r"http://[^/]+", self.first_line)[0]
         host, self.port = re.fullmatch(r"http://\[?([^]]+?)]?:(\d+)", self.url).groups()
         self.address = (host, int(self.port))
+
+    def stop(self, signum=signal.SIGTERM):
+        """As of any process; nothing of a request or a reply may live then. The line that says so is taken off."""
+        status, *streams = super().stop(signum)
+        found = [pair for text in streams for pair in SURVIVORS.findall(text)]
+        assert all(pair == ("0", "0") for pair in found), found
+        assert found or not self.tells_survivors, streams
+        self.tells_survivors = False
+        return status, *(SURVIVORS.sub("", text) for text in streams)
 
     def connect(self, **options):
         return Connection(self.address, timeout=DEADLINE, **options)
@@ -99,8 +113,8 @@ def start():
     """Starts servers; whatever still runs at the end must stop cleanly and in silence."""
     servers = []
 
-    def begin(*command, cwd=None, **variables):
-        servers.append(Server(*command, cwd=cwd, **variables))
+    def begin(*command, **options):
+        servers.append(Server(*command, **options))
         return servers[-1]
 
     yield begin
@@ -108,14 +122,17 @@ def start():
         if server.process.returncode is None:
             status, _, errors = server.stop()
             assert (status, errors) == (0, "")
+        elif server.tells_survivors:
+            server.stop()
 
 
 @pytest.fixture
 def serve(start):
     """Starts `catzilla serve` on a port of the system's choice."""
 
-    def begin(*words, cwd=None, **variables):
-        return start(PROGRAM, "serve", *words, "--port", "0", cwd=cwd, **variables)
+    def begin(*words, **options):
+        return start(PROGRAM, "serve", "--log-level", "info", *words, "--port", "0",
+                     tells_survivors=True, **options)
 
     return begin
 
@@ -125,7 +142,8 @@ def handlers(start):
     """Starts the test server, which has handlers; options are words such as max_body_bytes=10."""
 
     def begin(*words, **variables):
-        return start(BUILD / "tests" / "integration" / "test_server", *words, **variables)
+        return start(BUILD / "tests" / "integration" / "test_server", *words,
+                     tells_survivors=True, **variables)
 
     return begin
 

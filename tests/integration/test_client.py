@@ -20,7 +20,7 @@ def api(handlers):
     server = handlers()
     yield server
     status, output, _ = server.stop()
-    assert (status, output) == (0, "live request=0 response=0\n")
+    assert (status, output) == (0, "")
 
 
 def test_ten_real_files_arrive_byte_for_byte(serve, session):

@@ -4,8 +4,19 @@ import os
 import re
 import time
 
+import pytest
+
 from harness import BUILD, SANITIZER, SOURCE, Process, wait_until
 from wire import Connection
+
+
+@pytest.fixture
+def example(start):
+    """Starts an example on a port of the system's choice."""
+    def begin(name):
+        return start(BUILD / "tests" / "integration" / f"test_{name}", "0", tells_survivors=True)
+
+    return begin
 
 
 def listening_port(pid):
@@ -38,8 +49,8 @@ def test_hello_greets_by_name():
         process.process.communicate()
 
 
-def test_notes_are_kept_until_they_are_deleted(start):
-    server = start(BUILD / "c" / "examples" / "notes", "0")
+def test_notes_are_kept_until_they_are_deleted(example):
+    server = example("notes")
     address = server.address
     with Connection(address) as connection:
         connection.send(b"POST /notes HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nmilk")
@@ -55,8 +66,8 @@ def test_notes_are_kept_until_they_are_deleted(start):
         assert [connection.read().status for _ in range(101)] == [201] * 100 + [507]
 
 
-def test_news_reaches_all_that_listen(start):
-    server = start(BUILD / "c" / "examples" / "news", "0")
+def test_news_reaches_all_that_listen(example):
+    server = example("news")
     assert b"EventSource" in server.get("/").body
     with server.connect() as first, server.connect() as second:
         for listener in (first, second):
@@ -75,8 +86,8 @@ def test_news_reaches_all_that_listen(start):
     assert server.exchange(b"POST /news HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx").status == 204
 
 
-def test_a_listener_that_reads_nothing_is_let_go(start):
-    server = start(BUILD / "c" / "examples" / "news", "0")
+def test_a_listener_that_reads_nothing_is_let_go(example):
+    server = example("news")
     server.get("/")
     before = server.resident()
     with server.connect(receive_buffer=4096) as deaf, server.connect() as teller:
@@ -97,8 +108,8 @@ def fnv(data):
     return f"{len(data)} {value:016x}\n".encode()
 
 
-def test_an_upload_is_summed_up_without_being_kept(start):
-    server = start(BUILD / "c" / "examples" / "upload", "0")
+def test_an_upload_is_summed_up_without_being_kept(example):
+    server = example("upload")
     data = bytes(i * 31 % 256 for i in range(100000))
     with server.connect() as connection:
         connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" + data)
@@ -111,8 +122,8 @@ def test_an_upload_is_summed_up_without_being_kept(start):
         assert connection.read().body == fnv(b"")
 
 
-def test_a_large_upload_costs_no_memory(start):
-    server = start(BUILD / "c" / "examples" / "upload", "0")
+def test_a_large_upload_costs_no_memory(example):
+    server = example("upload")
     megabyte = bytes(1 << 20)
     count = 20 if SANITIZER else 100
     server.exchange(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n")
@@ -127,16 +138,16 @@ def test_a_large_upload_costs_no_memory(start):
         assert server.resident() - before < 2 << 20
 
 
-def test_an_upload_that_breaks_off_is_forgotten(start):
-    server = start(BUILD / "c" / "examples" / "upload", "0")
+def test_an_upload_that_breaks_off_is_forgotten(example):
+    server = example("upload")
     for _ in range(20):
         with server.connect() as connection:
             connection.send(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nhalf")
     assert server.exchange(b"PUT /sum HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n").status == 200
 
 
-def test_a_reply_may_come_later_while_others_are_served(start):
-    server = start(BUILD / "c" / "examples" / "later", "0")
+def test_a_reply_may_come_later_while_others_are_served(example):
+    server = example("later")
     with server.connect() as slow, server.connect() as quick:
         slow.send(b"GET /sleep/1000 HTTP/1.1\r\nHost: t\r\n\r\nGET /sleep/0 HTTP/1.1\r\nHost: t\r\n\r\n")
         started = time.monotonic()
@@ -146,8 +157,8 @@ def test_a_reply_may_come_later_while_others_are_served(start):
         assert slow.read().body == b"slept 0 ms\n"
 
 
-def test_a_client_that_goes_before_its_reply_does_no_harm(start):
-    server = start(BUILD / "c" / "examples" / "later", "0")
+def test_a_client_that_goes_before_its_reply_does_no_harm(example):
+    server = example("later")
     for _ in range(20):
         with server.connect() as connection:
             connection.send(b"GET /sleep/50 HTTP/1.1\r\nHost: t\r\n\r\n")

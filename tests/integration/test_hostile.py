@@ -128,7 +128,7 @@ def test_2000_slow_clients_do_not_hold_up_a_good_one(handlers, many_descriptors)
 
 def test_a_server_out_of_descriptors_recovers(start):
     program = BUILD / "tests" / "integration" / "test_server"
-    server = start("sh", "-c", f"ulimit -n 40; exec '{program}'")
+    server = start("sh", "-c", f"ulimit -n 40; exec '{program}'", tells_survivors=True)
     assert server.get("/users/42").body == b"42"
     clients = [socket.create_connection(server.address, timeout=20) for _ in range(80)]
     for client in clients[:20]:

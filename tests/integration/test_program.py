@@ -158,10 +158,14 @@ def test_a_proxy_says_for_whom_it_speaks(serve, tmp_path):
 
 
 def test_who_is_no_proxy_is_not_served_where_one_is_expected(serve, tmp_path):
-    server = serve(tmp_path, "--proxy", "127.0.0.1", "--log-level", "error")
+    server = serve(tmp_path, "--proxy", "127.0.0.1")
     with server.connect() as connection:
         connection.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        peer = "{}:{}".format(*connection.socket.getsockname())
         assert connection.is_closed()
+    status, _, errors = server.stop()
+    assert (status, errors) == (
+        0, f"catzilla: connection closed reason=proxy_header peer={peer}\n")
 
 
 def test_a_header_from_elsewhere_is_no_request(serve, tmp_path):

@@ -121,7 +121,7 @@ def test_sockets_of_a_service_manager_are_served(start, tmp_path):
     (tmp_path / "a.txt").write_text("12345")
     path = tmp_path / "socket"
     server = start(sys.executable, "-c", ACTIVATE, f",{path}", PROGRAM, "serve", tmp_path,
-                   "--port", "1", "--workers", "2")
+                   "--port", "1", "--workers", "2", "--log-level", "info", tells_survivors=True)
     for _ in range(10):
         assert server.get("/a.txt").body == b"12345"
         with Connection(str(path)) as connection:
