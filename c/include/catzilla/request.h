@@ -240,7 +240,8 @@ CATZILLA_API void catzilla_request_resume(catzilla_request_t *request);
 
 /**
  * The request's region: whatever a handler allocates in it ends with the request, and cleanups
- * added to it run then. Its limit is the server's max_request_memory.
+ * added to it run then. Its limit is what the head, and a body that is kept, leave of the
+ * server's max_request_memory.
  * Memory:  request class; borrowed until the reply is complete.
  * Threads: the request's loop, or whoever holds a reply that was put off.
  * Errors:  NULL when memory is exhausted.

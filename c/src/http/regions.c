@@ -1,14 +1,14 @@
 /* Regions kept for reuse: a request that needs none costs none, and a busy worker makes few. */
 #include "http/regions.h"
 
-catzilla_region_t *cz_regions_take(cz_regions_t *regions)
+catzilla_region_t *cz_regions_take(cz_regions_t *regions, size_t held)
 {
     catzilla_region_t *region = NULL;
     if (regions->count > 0)
-        return regions->spare[--regions->count];
-    if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
+        region = regions->spare[--regions->count];
+    else if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
         return NULL;
-    catzilla_region_set_limit(region, regions->limit);
+    catzilla_region_set_limit(region, held < regions->limit ? regions->limit - held : 0);
     return region;
 }
 

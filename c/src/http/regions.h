@@ -8,11 +8,14 @@
 typedef struct cz_regions {
     catzilla_region_t *spare[CZ_REGIONS_SPARE];
     unsigned count;
-    size_t limit; /* of each region */
+    size_t limit; /* of all that a request holds */
 } cz_regions_t;
 
-/* An empty region of the request class; NULL when memory is exhausted. */
-catzilla_region_t *cz_regions_take(cz_regions_t *regions);
+/*
+ * An empty region of the request class, for a request that holds `held` bytes beside it; NULL when
+ * memory is exhausted.
+ */
+catzilla_region_t *cz_regions_take(cz_regions_t *regions, size_t held);
 
 /* Ends all blocks of a region, its cleanups run, and keeps or destroys it. NULL does nothing. */
 void cz_regions_give(cz_regions_t *regions, catzilla_region_t *region);

@@ -287,7 +287,8 @@ catzilla_region_t *catzilla_request_region(catzilla_request_t *request)
 {
     if (request->region != NULL)
         return request->region;
+    const cz_message_t *message = &request->message;
     request->regions = request->ops->regions(request->owner);
-    request->region = cz_regions_take(request->regions);
+    request->region = cz_regions_take(request->regions, message->body + message->body_size);
     return request->region;
 }

@@ -73,6 +73,8 @@ static void worker_fill(catzilla_server_t *server, uint32_t index)
     worker->limits.max_body_bytes = options->max_body_bytes;
     worker->limits.max_extension_bytes = options->max_extension_bytes;
     worker->limits.max_memory = options->max_request_memory;
+    if (worker->limits.max_header_bytes > worker->limits.max_memory)
+        worker->limits.max_header_bytes = worker->limits.max_memory;
     cz_parser_prepare(&worker->limits);
 }
 
