@@ -1,18 +1,20 @@
 /*
- * A whole connection: the first byte says how many control bytes follow, and what is left is the
- * stream that a client sends. A control byte ends a piece of the stream, turns the loop, reads or
- * resets. Whatever comes, the server closes once the client has, and nothing stays behind; and
- * without a reset the replies are those to the stream sent in one piece.
+ * A whole connection: the first byte says how many control bytes follow and whether the client is a
+ * proxy, and what is left is the stream that it sends. A control byte ends a piece of the stream,
+ * turns the loop, reads or resets. Whatever comes, the server closes once the client has, and
+ * nothing stays behind; and without a reset the replies are those to the stream sent in one piece.
  */
 #include "../server/routes.h"
 #include "../server/stepped.h"
+
+#include <catzilla/listener.h>
 
 #include "fuzz.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REPLIES = 1 << 18 };
+enum { REPLIES = 1 << 18, PROXIED = 192 };
 
 typedef struct tape {
     const uint8_t *control;
@@ -119,6 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     catzilla_memory_get_stats(&before);
     FUZZ_CHECK(catzilla_server_create(&options, &server) == 0);
     FUZZ_CHECK(routes_add(server, NULL) == 0);
+    if (data[0] >= PROXIED)
+        FUZZ_CHECK(catzilla_server_trust_proxy(server, "127.0.0.0/8") == 0);
     FUZZ_CHECK(stepped_run(server, play, &tape) == 0);
     catzilla_server_destroy(server);
     catzilla_memory_get_stats(&after);

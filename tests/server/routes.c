@@ -37,17 +37,23 @@ static void stream_closed(int result, void *user_data)
     release(user_data);
 }
 
-/* Streams a reply that was put off, or completes it with what was in the way. */
-static void stream_late(catzilla_response_t *response)
+static int stream_begin(catzilla_response_t *response)
 {
     catzilla_stream_t stream = CATZILLA_STREAM_INIT;
     stream.on_close = stream_closed;
     int rc = catzilla_response_stream(response, &stream);
+    routes_held += rc == 0;
+    return rc;
+}
+
+/* Streams a reply that was put off, or completes it with what was in the way. */
+static void stream_late(catzilla_response_t *response)
+{
+    int rc = stream_begin(response);
     if (rc != 0) {
         catzilla_response_complete(response, rc);
         return;
     }
-    routes_held++;
     catzilla_response_write(response, CATZILLA_SLICE("late"));
     catzilla_response_end(response);
 }
@@ -153,14 +159,11 @@ static int deferred(catzilla_request_t *request, catzilla_response_t *response, 
 static int streamed(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     static const char page[3000];
-    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
     (void)request;
     (void)user_data;
-    stream.on_close = stream_closed;
-    int rc = catzilla_response_stream(response, &stream);
+    int rc = stream_begin(response);
     if (rc != 0)
         return rc;
-    routes_held++;
     for (int i = 0; i < 5 && rc == 0; i++)
         rc = catzilla_response_write(response, (catzilla_slice_t){page, sizeof page});
     if (rc == 0)
@@ -168,6 +171,18 @@ static int streamed(catzilla_request_t *request, catzilla_response_t *response, 
                                      CATZILLA_SLICE("two\nlines"));
     catzilla_response_end(response);
     return rc;
+}
+
+/* Has promised a body, and cannot give it. */
+static int given_up(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    int rc = stream_begin(response);
+    if (rc != 0)
+        return rc;
+    catzilla_response_write(response, CATZILLA_SLICE("half"));
+    return catzilla_response_abort(response);
 }
 
 static void raw_data(catzilla_response_t *response, catzilla_slice_t data, void *user_data)
@@ -245,6 +260,7 @@ int routes_add(catzilla_server_t *server, void *files)
         {"POST", "/deferred", deferred, NULL},
         {"GET", "/late", deferred, "late"},
         {"GET", "/streamed", streamed, NULL},
+        {"GET", "/given-up", given_up, NULL},
         {"GET", "/upgrade", upgraded, NULL},
     };
     int rc = 0;

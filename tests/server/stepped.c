@@ -58,6 +58,23 @@ int stepped_run(catzilla_server_t *server, void (*script)(uint16_t port, void *d
     return rc;
 }
 
+int stepped_run_in_loop(catzilla_server_t *server, struct uv_loop_s *loop,
+                        void (*script)(uint16_t port, void *data), void *data)
+{
+    uint16_t port;
+    int rc = catzilla_server_start(server);
+    if (rc != 0)
+        return rc;
+    stepped.loop = loop;
+    if (catzilla_server_port(server, &port) != 0)
+        give_up("port");
+    script(port, data);
+    catzilla_server_stop(server);
+    __real_uv_run(loop, UV_RUN_DEFAULT);
+    stepped.loop = NULL;
+    return 0;
+}
+
 void stepped_turn(void)
 {
     __real_uv_run(stepped.loop, UV_RUN_NOWAIT);

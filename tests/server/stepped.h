@@ -15,6 +15,10 @@
 /* Runs `server` until `script` returns, then stops it; the code of catzilla_server_run(). */
 int stepped_run(catzilla_server_t *server, void (*script)(uint16_t port, void *data), void *data);
 
+/* The same for a server that lives in `loop`, which is empty again afterwards. */
+int stepped_run_in_loop(catzilla_server_t *server, struct uv_loop_s *loop,
+                        void (*script)(uint16_t port, void *data), void *data);
+
 /* One turn of the loop, without waiting. */
 void stepped_turn(void);
 
