@@ -1,6 +1,8 @@
 /* Exact bytes in and out: the tables' rows and what their replies are made of. */
 #ifndef TESTS_HTTP_CONFORMANCE_H
 #define TESTS_HTTP_CONFORMANCE_H
+#include <catzilla/server.h>
+
 #include <stddef.h>
 
 /*
@@ -43,5 +45,11 @@ extern const conformance_case_t conformance_line[], conformance_fields[], confor
     conformance_connection[];
 extern const size_t conformance_line_count, conformance_fields_count, conformance_framing_count,
     conformance_connection_count;
+
+/* Sets the limits that some cases pass. */
+void conformance_options(catzilla_server_options_t *out);
+
+/* `in` of a case with its repetitions written out; release with free(). */
+char *conformance_expand(const char *in, size_t size, size_t *out_size);
 
 #endif

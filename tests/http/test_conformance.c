@@ -15,32 +15,6 @@
 
 static host_t host;
 
-/* Writes "{n*text}" as n times the text. */
-static char *expand(const char *in, size_t size, size_t *out_size)
-{
-    size_t used = 0, capacity = 1u << 18;
-    char *out = malloc(capacity);
-    assert_non_null(out);
-    for (size_t i = 0; i < size; i++) {
-        const char *close = in[i] == '{' ? memchr(in + i, '}', size - i) : NULL;
-        if (close == NULL) {
-            out[used++] = in[i];
-            continue;
-        }
-        char *star;
-        unsigned long count = strtoul(in + i + 1, &star, 10);
-        size_t length = (size_t)(close - star - 1);
-        assert_true(used + count * length < capacity);
-        for (; count > 0; count--) {
-            memcpy(out + used, star + 1, length);
-            used += length;
-        }
-        i = (size_t)(close - in);
-    }
-    *out_size = used;
-    return out;
-}
-
 static void print_bytes(const char *what, const char *bytes, size_t size)
 {
     print_error("%s (%zu):\n", what, size);
@@ -74,7 +48,7 @@ static void run_table(const conformance_case_t *rows, size_t count)
     size_t wrong = 0;
     for (size_t i = 0; i < count; i++) {
         size_t size;
-        char *in = expand(rows[i].in, rows[i].in_size, &size);
+        char *in = conformance_expand(rows[i].in, rows[i].in_size, &size);
         bool right = answers(&rows[i], in, size, 0);
         right = right && answers(&rows[i], in, size, size / 2 + 1);
         if (size < 600)
@@ -114,10 +88,7 @@ static int begin(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     (void)state;
-    options.max_target_bytes = 512;
-    options.max_header_bytes = 1536;
-    options.max_headers = 20;
-    options.max_body_bytes = 65536;
+    conformance_options(&options);
     host_run(&host, &options);
     return 0;
 }
