@@ -1,0 +1,9 @@
+#!/bin/sh
+# usage: words.sh FOLDER PATTERN
+# No C source below FOLDER has a word that the extended regular expression matches. Comments do
+# not count.
+set -eu
+find "$1" -name '*.[ch]' | while read -r file; do
+    sed -e 's://.*$::' -e 's:/\*[^*]*\*/::g' "$file" | sed -e '/\/\*/,/\*\//d' |
+        grep -E "(^|[^A-Za-z0-9_.>])($2)" | sed "s:^:$file\: :" || true
+done | { ! grep .; }
