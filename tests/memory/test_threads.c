@@ -227,6 +227,22 @@ static void cleanup_is_safe_while_others_allocate(void **state)
     check_churn(6, 100000, init_then_cleanup);
 }
 
+static size_t clean_up(void *context, size_t index)
+{
+    (void)context;
+    (void)index;
+    catzilla_memory_cleanup();
+    return 0;
+}
+
+/* Where another malloc serves the process, a sanitizer's, this is what starts glibc's own. */
+static void cleanup_from_16_threads_at_once_is_safe(void **state)
+{
+    (void)state;
+    assert_int_equal(catzilla_memory_init(), 0);
+    assert_int_equal(run_threads(16, clean_up, NULL), 0);
+}
+
 static void purge_everything(void)
 {
     for (size_t i = 0; i < MEMORY_CLASSES; i++)
@@ -250,6 +266,7 @@ int main(void)
         cmocka_unit_test(blocks_outlive_the_thread_that_took_them),
         cmocka_unit_test(statistics_read_by_4_threads_are_monotone_and_never_negative),
         cmocka_unit_test(cleanup_is_safe_while_others_allocate),
+        cmocka_unit_test(cleanup_from_16_threads_at_once_is_safe),
         cmocka_unit_test(purging_is_safe_while_others_allocate),
     };
     return run_isolated("memory threads", tests, COUNT_OF(tests), use_allocator_under_test);

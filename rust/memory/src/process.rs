@@ -286,7 +286,12 @@ pub fn auto_optimize() {
     }
 }
 
+/// One at a time: where another `malloc` serves the process, a sanitizer's or a preloaded one, this is what
+/// starts glibc's own, and it starts without a lock.
+static TRIM: Lock<()> = Lock::new(());
+
 fn trim_system() {
+    let _trim = TRIM.lock();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: no preconditions.
     unsafe {
@@ -306,6 +311,7 @@ fn seconds() -> u64 {
 
 extern "C" fn before_fork() {
     STATE.acquire();
+    TRIM.acquire();
     log::before_fork();
     budget::before_fork();
     debug::before_fork();
@@ -321,6 +327,7 @@ extern "C" fn after_fork() {
         debug::after_fork();
         budget::after_fork();
         log::after_fork();
+        TRIM.release();
         STATE.release();
     }
 }
