@@ -52,7 +52,7 @@ static void assert_allocated_at(int line)
 
 static void a_byte_behind_the_block_is_an_overrun(void **state)
 {
-    static const size_t size[] = {1, 15, 16, 17, 100, 1000, 4096, 70000};
+    static const size_t size[] = {0, 1, 15, 16, 17, 100, 1000, 4096, 70000};
     (void)state;
     start_debug(1);
     for (size_t class = 0; class < MEMORY_CLASSES; class ++)
@@ -143,6 +143,7 @@ static void a_wrong_size_is_reported(void **state)
     catzilla_memory_free_sized(CATZILLA_MEMORY_STATIC, block, 200);
     assert_reported(CATZILLA_MEMORY_REPORT_WRONG_SIZE, CATZILLA_MEMORY_STATIC, block, 300);
     catzilla_memory_free_sized(CATZILLA_MEMORY_STATIC, catzilla_static_alloc(300), 300);
+    catzilla_memory_free_sized(CATZILLA_MEMORY_STATIC, catzilla_static_alloc(0), 0);
     assert_int_equal(reports, 0);
     assert_int_equal(usage_of_all(), 0);
 }
@@ -209,21 +210,41 @@ static void a_leak_without_a_macro_has_a_backtrace(void **state)
 
 static void a_region_blocks_overrun_is_found_at_reset(void **state)
 {
+    static const size_t size[] = {0, 1, 16, 31, 32, 5000};
     (void)state;
     start_debug(1);
     catzilla_region_t *region = NULL;
     assert_int_equal(catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region), 0);
-    volatile char *first = catzilla_region_alloc(region, 32);
-    assert_non_null(catzilla_region_alloc(region, 32));
-    first[32] = 'X';
+    for (size_t i = 0; i < COUNT_OF(size); i++) {
+        volatile char *block = catzilla_region_alloc(region, size[i]);
+        assert_non_null(catzilla_region_alloc(region, 32));
+        block[size[i]] = 'X';
+        catzilla_region_reset(region);
+        assert_reported(CATZILLA_MEMORY_REPORT_OVERRUN, CATZILLA_MEMORY_REQUEST, (void *)block,
+                        size[i]);
+    }
+    catzilla_region_destroy(region);
+    assert_int_equal(reports, 0);
+}
+
+/* The block that is held and the one that holds are both a region's. */
+static void an_escape_into_a_longer_region_names_its_block(void **state)
+{
+    (void)state;
+    start_debug(2);
+    catzilla_region_t *region = NULL;
+    catzilla_region_t *longer = NULL;
+    assert_int_equal(catzilla_region_create(CATZILLA_MEMORY_RESPONSE, &region), 0);
+    assert_int_equal(catzilla_region_create(CATZILLA_MEMORY_TASK, &longer), 0);
+    char *held = catzilla_region_alloc(region, 100);
+    char **holder = catzilla_region_zalloc(longer, 4 * sizeof *holder);
+    holder[3] = held + 99;
     catzilla_region_reset(region);
-    assert_int_equal(reports, 1);
-    assert_int_equal(last.kind, CATZILLA_MEMORY_REPORT_OVERRUN);
-    assert_int_equal(last.of, CATZILLA_MEMORY_REQUEST);
-    /* The region keeps a note before its block, so the report's begins a little earlier. */
-    assert_in_range((uintptr_t)first, (uintptr_t)last.block,
-                    (uintptr_t)last.block + last.size - 32);
-    reports = 0;
+    assert_reported(CATZILLA_MEMORY_REPORT_ESCAPE, CATZILLA_MEMORY_RESPONSE, held, 100);
+    assert_ptr_equal(last.holder, holder);
+    assert_int_equal(last.holder_offset, 3 * sizeof *holder);
+    assert_int_equal(last.holder_of, CATZILLA_MEMORY_TASK);
+    catzilla_region_destroy(longer);
     catzilla_region_destroy(region);
     assert_int_equal(reports, 0);
 }
@@ -380,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_leak_without_a_macro_has_a_backtrace),
         cmocka_unit_test(a_region_blocks_overrun_is_found_at_reset),
         cmocka_unit_test(an_escape_names_the_holder),
+        cmocka_unit_test(an_escape_into_a_longer_region_names_its_block),
         cmocka_unit_test(what_ends_with_the_region_is_no_escape),
         cmocka_unit_test(a_million_clean_operations_report_nothing),
         cmocka_unit_test(usage_counts_the_bytes_asked_for),

@@ -94,7 +94,7 @@ pub unsafe extern "C" fn catzilla_memory_free_sized(
 ) {
     if let Some(block) = NonNull::new(block.cast()) {
         // SAFETY: the caller's promise.
-        unsafe { block::free_believing(block, class_from_c(of).ok(), Some(size.max(1))) };
+        unsafe { block::free_believing(block, class_from_c(of).ok(), Some(size)) };
     }
 }
 

@@ -58,8 +58,6 @@ pub fn alloc_zeroed(class: Class, count: usize, size: usize) -> Option<NonNull<u
 }
 
 fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
-    // Even an empty block is a block of its own.
-    let size = size.max(1);
     if size > LARGEST {
         budget::refuse_for_want(class, size);
         return None;
@@ -68,6 +66,8 @@ fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
     if debug::is_on() {
         return debug::alloc(class, size, 0, zeroed);
     }
+    // Even an empty block is a block of its own.
+    let size = size.max(1);
     match backend {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => arenas::alloc(class, size, zeroed),
@@ -77,8 +77,8 @@ fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
 
 /// As [`alloc`], at a multiple of `alignment`, a power of two.
 pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonNull<u8>> {
-    let size = size.max(1);
     let fits = size
+        .max(1)
         .checked_next_multiple_of(alignment)
         .filter(|&rounded| rounded <= LARGEST);
     let Some(rounded) = fits else {
@@ -89,6 +89,7 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
     if debug::is_on() {
         return debug::alloc(class, size, alignment, false);
     }
+    let size = size.max(1);
     match backend {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => arenas::alloc_aligned(class, size, alignment, rounded),
@@ -130,7 +131,6 @@ pub unsafe fn realloc(
     let Some(block) = block else {
         return alloc(class, size);
     };
-    let size = size.max(1);
     if size > LARGEST {
         budget::refuse_for_want(class, size);
         return None;
@@ -140,6 +140,7 @@ pub unsafe fn realloc(
         // SAFETY: the caller's promise.
         return unsafe { debug::resize(class, block, size) };
     }
+    let size = size.max(1);
     match backend {
         #[cfg(feature = "jemalloc")]
         // SAFETY: the caller's promise.

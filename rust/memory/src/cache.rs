@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 static DEPOT: [[Stack; sizes::BINS]; Class::COUNT] =
     [const { [const { Stack::new() }; sizes::BINS] }; Class::COUNT];
-/// No stack of the depot holds more than this, and none of the larger sizes as many as fit.
+/// No stack of the depot holds more than this, and those of the larger sizes fewer blocks than they could.
 const STACK_BYTES: usize = 64 << 10;
 
 /// Odd while magazines are on; one more at each change.
@@ -155,6 +155,14 @@ pub unsafe fn overflow(class: Class, bin: u8, block: NonNull<u8>) -> bool {
     }
 }
 
+/// How many blocks of `size` bytes a stack of the depot holds at most.
+fn room_for(size: usize) -> usize {
+    STACK_BYTES
+        .checked_div(size)
+        .unwrap_or(0)
+        .min(depot::CAPACITY)
+}
+
 /// Moves the oldest `wanted` blocks of a magazine on, to other threads if `share`, and to jemalloc.
 fn empty(class: Class, bin: u8, magazine: Magazine<'_>, wanted: usize, share: bool) {
     let batch = magazine.drain(wanted);
@@ -166,11 +174,7 @@ fn empty(class: Class, bin: u8, magazine: Magazine<'_>, wanted: usize, share: bo
     stats::count_emptied(class, blocks.len());
     budget::release(class, size.saturating_mul(blocks.len()));
     let left = if share {
-        let limit = STACK_BYTES
-            .checked_div(size)
-            .unwrap_or(0)
-            .min(depot::CAPACITY);
-        stack(class, bin).leave(blocks, limit)
+        stack(class, bin).leave(blocks, room_for(size))
     } else {
         0
     };
@@ -352,4 +356,18 @@ pub fn pushed_and_held(class: Class) -> (u64, u64) {
             held.wrapping_add(head.count() as u64),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_between_threads_is_at_most_5_7_megabytes() {
+        let held: usize = sizes::bins()
+            .map(sizes::size_of_bin)
+            .map(|size| size * room_for(size))
+            .sum();
+        assert!(held * Class::COUNT <= 5_700_000);
+    }
 }

@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// What a stack holds at most: four halves of a magazine.
+/// What a stack holds at most: three refills of a magazine, and half of one more.
 pub const CAPACITY: usize = 56;
 
 type Slots = [*mut u8; CAPACITY];

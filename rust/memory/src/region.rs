@@ -152,7 +152,7 @@ impl Region {
             return None;
         }
         if self.checked {
-            return self.alloc_single(size.max(1), need);
+            return self.alloc_single(size, need);
         }
         if need > self.room() {
             if need > LARGEST_IN_CHUNK {
@@ -176,6 +176,7 @@ impl Region {
             return None;
         };
         let head = block::alloc(self.class, total)?.cast::<Head>();
+        debug::begins_behind(head.cast(), HEAD);
         // SAFETY: the block is new and has room for a head and `size` bytes.
         unsafe {
             head.write(Head {

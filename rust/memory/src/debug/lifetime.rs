@@ -31,16 +31,17 @@ pub fn check(class: Class, blocks: &mut [Range<usize>]) {
             .live()
             .filter(|(_, entry)| rank(entry.class) > rank(class));
         for (address, entry) in longer {
-            let mut offset = address
+            let holder = entry.named(address);
+            let start = holder.address;
+            let mut offset = start
                 .next_multiple_of(size_of::<usize>())
-                .wrapping_sub(address);
-            while offset.saturating_add(size_of::<usize>()) <= entry.size {
+                .wrapping_sub(start);
+            while offset.saturating_add(size_of::<usize>()) <= holder.size {
                 // SAFETY: inside a live block, which cannot be freed while the registry is locked. Another
                 // thread may be writing there; any value that is read is good enough.
-                let word =
-                    unsafe { (address.wrapping_add(offset) as *const usize).read_volatile() };
+                let word = unsafe { (start.wrapping_add(offset) as *const usize).read_volatile() };
                 if let Some(target) = target_of(word, blocks) {
-                    found.push((target, entry.named(address), offset));
+                    found.push((target, holder, offset));
                 }
                 offset = offset.saturating_add(size_of::<usize>());
             }

@@ -104,12 +104,20 @@ pub fn alloc(class: Class, size: usize, alignment: usize, zeroed: bool) -> Optio
         budget::refuse_for_want(class, size);
         return None;
     }
-    if budget::reserve(class, size).is_err() && !budget::reserve_live(class, size, charged) {
+    let entry = Entry {
+        size,
+        lead: 0,
+        class,
+        allocated: Site::here(),
+        freed: None,
+    };
+    let charge = entry.charge();
+    if budget::reserve(class, charge).is_err() && !budget::reserve_live(class, charge, charged) {
         return None;
     }
     let total = size.checked_add(CANARY.len());
     let Some(block) = total.and_then(|total| raw::alloc(class, total, alignment)) else {
-        budget::release(class, size);
+        budget::release(class, charge);
         budget::refuse_for_want(class, size);
         return None;
     };
@@ -118,12 +126,6 @@ pub fn alloc(class: Class, size: usize, alignment: usize, zeroed: bool) -> Optio
         block.write_bytes(if zeroed { 0 } else { FRESH }, size);
         block.add(size).cast().write_unaligned(CANARY);
     }
-    let entry = Entry {
-        size,
-        class,
-        allocated: Site::here(),
-        freed: None,
-    };
     registry::lock().insert(block, &entry);
     stats::count_alloc(class);
     Some(block)
@@ -173,7 +175,7 @@ pub unsafe fn free(block: NonNull<u8>, class: Option<Class>, size: Option<usize>
     if size.is_some_and(|size| size != entry.size) {
         tell(Kind::WrongSize, address, &entry, here);
     }
-    budget::release(entry.class, entry.size);
+    budget::release(entry.class, entry.charge());
     stats::count_free(entry.class);
     release(false);
 }
@@ -306,7 +308,17 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
 /// Notes that `block` was allocated at a file and line.
 pub fn allocated_at(block: *const u8, file: *const c_char, line: c_int) {
     if is_on() && !file.is_null() {
-        registry::lock().relocate(block as usize, |site| site.at(file, line));
+        registry::lock().amend(block as usize, |entry| {
+            entry.allocated = entry.allocated.at(file, line);
+        });
+    }
+}
+
+/// Notes that the first `lead` bytes of `block` are this library's own, so that reports name what is
+/// behind them.
+pub fn begins_behind(block: NonNull<u8>, lead: usize) {
+    if is_on() {
+        registry::lock().amend(block.as_ptr() as usize, |entry| entry.lead = lead);
     }
 }
 
@@ -333,13 +345,14 @@ pub fn report_leaks() {
     let mut leaks = BTreeMap::new();
     for (address, entry) in registry::lock().live() {
         let key = (entry.class.index(), entry.allocated.key());
-        let (count, block) = leaks.entry(key).or_insert((0_usize, entry.named(address)));
-        block.size = if *count == 0 {
-            entry.size
-        } else {
-            block.size.saturating_add(entry.size)
-        };
-        *count = count.saturating_add(1);
+        let found = entry.named(address);
+        leaks
+            .entry(key)
+            .and_modify(|(count, block): &mut (usize, Named)| {
+                *count = count.saturating_add(1);
+                block.size = block.size.saturating_add(found.size);
+            })
+            .or_insert((1, found));
     }
     for (count, block) in leaks.into_values() {
         report::tell(&Report {

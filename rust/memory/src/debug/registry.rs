@@ -14,8 +14,10 @@ const QUARANTINE_BLOCKS: usize = 8192;
 /// What is known of a block.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    /// As the caller asked for it.
+    /// As it was asked for.
     pub size: usize,
+    /// So many bytes of it, at its start, are this library's own.
+    pub lead: usize,
     /// The class that it counts for.
     pub class: Class,
     /// Where it was allocated.
@@ -25,11 +27,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The block as a report names it.
+    /// What it counts in usage and budgets: even an empty block counts.
+    pub fn charge(&self) -> usize {
+        self.size.max(1)
+    }
+
+    /// The block as a report names it: what the program knows of it.
     pub const fn named(&self, address: usize) -> Named {
         Named {
-            address,
-            size: self.size,
+            address: address.saturating_add(self.lead),
+            size: self.size.saturating_sub(self.lead),
             class: Some(self.class),
             allocated: self.allocated,
         }
@@ -69,14 +76,14 @@ impl Registry {
     /// The block that `address` lies in.
     pub fn containing(&self, address: usize) -> Option<(usize, Entry)> {
         let (&start, entry) = self.blocks.range(..=address).next_back()?;
-        let inside = address.wrapping_sub(start) < entry.size.max(1);
+        let inside = address.wrapping_sub(start) < entry.charge();
         inside.then_some((start, *entry))
     }
 
-    /// Changes where the block was allocated.
-    pub fn relocate(&mut self, address: usize, change: impl FnOnce(Site) -> Site) {
+    /// Changes what is known of the block that starts at `address`.
+    pub fn amend(&mut self, address: usize, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.blocks.get_mut(&address) {
-            entry.allocated = change(entry.allocated);
+            change(entry);
         }
     }
 
