@@ -53,7 +53,7 @@ static uint64_t describe(const cz_message_t *message, size_t kept)
         hash = mix_slice(message, hash, head->fields[i].value, head->fields[i].value_size, kept);
     }
     check_line_ends(head->base, head->end);
-    if (head->trailer_count > 0) {
+    if (cz_head_trailer_count(head) > 0) {
         size_t trailers = head->fields[head->field_count].name;
         check_line_ends(head->base + trailers, kept - trailers);
     }

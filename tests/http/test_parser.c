@@ -74,7 +74,7 @@ static void expect_post(const feed_t *feed)
     assert_true(slice_is(cz_head_slice(head, head->path, head->path_size), "/a/b"));
     assert_true(slice_is(cz_head_slice(head, head->query, head->query_size), "c=d"));
     assert_int_equal(head->field_count, 4);
-    assert_int_equal(head->trailer_count, 1);
+    assert_int_equal(cz_head_trailer_count(head), 1);
     expect_field(head, 0, "Host", "example");
     expect_field(head, 1, "Empty", "");
     expect_field(head, 2, "X-Space", "v w");

@@ -7,20 +7,29 @@
 
 #include "http/header.h"
 
-cz_field_id_t cz_head_field_id(catzilla_slice_t name)
+/* Fields that the core itself looks at. */
+typedef enum field_id {
+    FIELD_OTHER,
+    FIELD_HOST,
+    FIELD_CONTENT_LENGTH,
+    FIELD_TRANSFER_ENCODING,
+    FIELD_EXPECT,
+    FIELD_IDS
+} field_id_t;
+
+static field_id_t field_id(catzilla_slice_t name)
 {
     switch (name.size) {
     case 4:
-        return cz_header_is(name, "host", 4) ? CZ_FIELD_HOST : CZ_FIELD_OTHER;
+        return cz_header_is(name, "host", 4) ? FIELD_HOST : FIELD_OTHER;
     case 6:
-        return cz_header_is(name, "expect", 6) ? CZ_FIELD_EXPECT : CZ_FIELD_OTHER;
+        return cz_header_is(name, "expect", 6) ? FIELD_EXPECT : FIELD_OTHER;
     case 14:
-        return cz_header_is(name, "content-length", 14) ? CZ_FIELD_CONTENT_LENGTH : CZ_FIELD_OTHER;
+        return cz_header_is(name, "content-length", 14) ? FIELD_CONTENT_LENGTH : FIELD_OTHER;
     case 17:
-        return cz_header_is(name, "transfer-encoding", 17) ? CZ_FIELD_TRANSFER_ENCODING
-                                                           : CZ_FIELD_OTHER;
+        return cz_header_is(name, "transfer-encoding", 17) ? FIELD_TRANSFER_ENCODING : FIELD_OTHER;
     default:
-        return CZ_FIELD_OTHER;
+        return FIELD_OTHER;
     }
 }
 
@@ -66,20 +75,21 @@ static int check_coding(cz_head_t *head, catzilla_slice_t value)
 
 static int check_fields(cz_head_t *head)
 {
-    uint32_t seen[5] = {0};
+    uint32_t seen[FIELD_IDS] = {0};
     for (uint32_t i = 0; i < head->field_count; i++) {
         const cz_field_t *field = &head->fields[i];
-        if (field->id == CZ_FIELD_OTHER)
+        field_id_t id = field_id(cz_head_slice(head, field->name, field->name_size));
+        if (id == FIELD_OTHER)
             continue;
         catzilla_slice_t value = cz_head_slice(head, field->value, field->value_size);
         int status = 0;
-        if (seen[field->id]++ > 0)
-            return field->id == CZ_FIELD_EXPECT ? 417 : 400;
-        if (field->id == CZ_FIELD_HOST)
+        if (seen[id]++ > 0)
+            return id == FIELD_EXPECT ? 417 : 400;
+        if (id == FIELD_HOST)
             status = cz_header_is_host(value) ? 0 : 400;
-        else if (field->id == CZ_FIELD_CONTENT_LENGTH)
+        else if (id == FIELD_CONTENT_LENGTH)
             status = length_parse(value, &head->content_length);
-        else if (field->id == CZ_FIELD_TRANSFER_ENCODING)
+        else if (id == FIELD_TRANSFER_ENCODING)
             status = check_coding(head, value);
         else if (head->minor > 0) {
             head->expect_continue = cz_header_is(value, "100-continue", 12);
@@ -88,9 +98,9 @@ static int check_fields(cz_head_t *head)
         if (status != 0)
             return status;
     }
-    if (seen[CZ_FIELD_CONTENT_LENGTH] > 0 && seen[CZ_FIELD_TRANSFER_ENCODING] > 0)
+    if (seen[FIELD_CONTENT_LENGTH] > 0 && seen[FIELD_TRANSFER_ENCODING] > 0)
         return 400;
-    if (head->minor > 0 && seen[CZ_FIELD_HOST] == 0)
+    if (head->minor > 0 && seen[FIELD_HOST] == 0)
         return 400;
     return 0;
 }
@@ -148,10 +158,16 @@ static int check_target(cz_head_t *head)
         return 501; /* no proxy */
     if (target.size == 0)
         return 400;
-    for (const char *at = target.data, *end = at + target.size; at < end; at++) {
-        if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || *at == '#')
+    /* The first question mark begins the query in every form, as no authority has one. */
+    const char *mark = NULL;
+    for (size_t i = cz_header_plain_target(target); i < target.size; i++) {
+        unsigned char c = (unsigned char)target.data[i];
+        if (c <= ' ' || c >= 0x7f || c == '#')
             return 400;
-        head->has_escape |= *at == '%';
+        if (c == '%')
+            head->has_escape = true;
+        else if (c == '?' && mark == NULL)
+            mark = target.data + i;
     }
     if (target.data[0] != '/') {
         head->asterisk = target.size == 1 && target.data[0] == '*';
@@ -161,10 +177,8 @@ static int check_target(cz_head_t *head)
         if (status != 0)
             return status;
     }
-    const char *path = head->base + head->path;
-    const char *mark = head->path_size == 0 ? NULL : memchr(path, '?', head->path_size);
     if (mark != NULL) {
-        uint32_t size = (uint32_t)(mark - path);
+        uint32_t size = (uint32_t)(mark - (head->base + head->path));
         head->has_query = true;
         head->query = head->path + size + 1;
         head->query_size = head->path_size - size - 1;

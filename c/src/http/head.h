@@ -4,29 +4,19 @@
 #include <catzilla/slice.h>
 #include <stdint.h>
 
-/* Fields that the core itself looks at. */
-typedef enum cz_field_id {
-    CZ_FIELD_OTHER,
-    CZ_FIELD_HOST,
-    CZ_FIELD_CONTENT_LENGTH,
-    CZ_FIELD_TRANSFER_ENCODING,
-    CZ_FIELD_EXPECT
-} cz_field_id_t;
-
 /* Offsets count from the request's first byte, so that the bytes may move to another buffer. */
 typedef struct cz_field {
     uint32_t name;
+    uint32_t name_size;
     uint32_t value;
     uint32_t value_size;
-    uint16_t name_size;
-    uint16_t id; /* cz_field_id_t */
 } cz_field_t;
 
 typedef struct cz_head {
-    char *base;             /* the request's first byte, wherever it lies now */
-    cz_field_t *fields;     /* storage of the owner */
-    uint32_t field_count;   /* of the header section */
-    uint32_t trailer_count; /* behind them in `fields` */
+    char *base;           /* the request's first byte, wherever it lies now */
+    cz_field_t *fields;   /* storage of the owner */
+    uint32_t line_count;  /* of `fields` that are filled: the header section's, then trailers */
+    uint32_t field_count; /* of the header section, once it is complete */
     uint32_t field_capacity;
     uint32_t method;
     uint32_t method_size;
@@ -55,8 +45,11 @@ static inline catzilla_slice_t cz_head_slice(const cz_head_t *head, uint32_t at,
     return slice;
 }
 
-/* Recognises a field by its name. */
-cz_field_id_t cz_head_field_id(catzilla_slice_t name);
+/* The trailers so far, which lie behind a complete header section. */
+static inline uint32_t cz_head_trailer_count(const cz_head_t *head)
+{
+    return head->line_count - head->field_count;
+}
 
 /*
  * Checks a complete head, and fills what follows from its fields. `major`, `minor` and the

@@ -5,44 +5,62 @@
 
 enum {
     IS_TOKEN = 1, /* RFC 9110, section 5.6.2: tchar */
-    IS_HOST = 2   /* RFC 3986, section 3.2.2: reg-name, and what IP literals add */
+    IS_HOST = 2,  /* RFC 3986, section 3.2.2: reg-name, and what IP literals add */
+    IS_PLAIN = 4  /* means nothing but itself in a target */
 };
 
-#define X IS_TOKEN
-#define H IS_HOST
-#define B (IS_TOKEN | IS_HOST)
+#define P IS_PLAIN
+#define X (IS_PLAIN | IS_TOKEN)
+#define H (IS_PLAIN | IS_HOST)
+#define B (IS_PLAIN | IS_TOKEN | IS_HOST)
+#define F IS_TOKEN
+#define E (IS_TOKEN | IS_HOST)
 static const uint8_t kind[256] = {
-    ['!'] = B, ['#'] = X, ['$'] = B, ['%'] = B, ['&'] = B, ['\''] = B, ['('] = H, [')'] = H,
-    ['*'] = B, ['+'] = B, [','] = H, ['-'] = B, ['.'] = B, [';'] = H,  ['='] = H, ['^'] = X,
-    ['_'] = B, ['`'] = X, ['|'] = X, ['~'] = B, ['0'] = B, ['1'] = B,  ['2'] = B, ['3'] = B,
-    ['4'] = B, ['5'] = B, ['6'] = B, ['7'] = B, ['8'] = B, ['9'] = B,  ['a'] = B, ['b'] = B,
-    ['c'] = B, ['d'] = B, ['e'] = B, ['f'] = B, ['g'] = B, ['h'] = B,  ['i'] = B, ['j'] = B,
-    ['k'] = B, ['l'] = B, ['m'] = B, ['n'] = B, ['o'] = B, ['p'] = B,  ['q'] = B, ['r'] = B,
-    ['s'] = B, ['t'] = B, ['u'] = B, ['v'] = B, ['w'] = B, ['x'] = B,  ['y'] = B, ['z'] = B,
-    ['A'] = B, ['B'] = B, ['C'] = B, ['D'] = B, ['E'] = B, ['F'] = B,  ['G'] = B, ['H'] = B,
-    ['I'] = B, ['J'] = B, ['K'] = B, ['L'] = B, ['M'] = B, ['N'] = B,  ['O'] = B, ['P'] = B,
-    ['Q'] = B, ['R'] = B, ['S'] = B, ['T'] = B, ['U'] = B, ['V'] = B,  ['W'] = B, ['X'] = B,
-    ['Y'] = B, ['Z'] = B,
+    ['!'] = B, ['"'] = P, ['#'] = F, ['$'] = B, ['%'] = E, ['&'] = B, ['\''] = B, ['('] = H,
+    [')'] = H, ['*'] = B, ['+'] = B, [','] = H, ['-'] = B, ['.'] = B, ['/'] = P,  [':'] = P,
+    [';'] = H, ['<'] = P, ['='] = H, ['>'] = P, ['@'] = P, ['['] = P, ['\\'] = P, [']'] = P,
+    ['^'] = X, ['_'] = B, ['`'] = X, ['{'] = P, ['|'] = X, ['}'] = P, ['~'] = B,  ['0'] = B,
+    ['1'] = B, ['2'] = B, ['3'] = B, ['4'] = B, ['5'] = B, ['6'] = B, ['7'] = B,  ['8'] = B,
+    ['9'] = B, ['a'] = B, ['b'] = B, ['c'] = B, ['d'] = B, ['e'] = B, ['f'] = B,  ['g'] = B,
+    ['h'] = B, ['i'] = B, ['j'] = B, ['k'] = B, ['l'] = B, ['m'] = B, ['n'] = B,  ['o'] = B,
+    ['p'] = B, ['q'] = B, ['r'] = B, ['s'] = B, ['t'] = B, ['u'] = B, ['v'] = B,  ['w'] = B,
+    ['x'] = B, ['y'] = B, ['z'] = B, ['A'] = B, ['B'] = B, ['C'] = B, ['D'] = B,  ['E'] = B,
+    ['F'] = B, ['G'] = B, ['H'] = B, ['I'] = B, ['J'] = B, ['K'] = B, ['L'] = B,  ['M'] = B,
+    ['N'] = B, ['O'] = B, ['P'] = B, ['Q'] = B, ['R'] = B, ['S'] = B, ['T'] = B,  ['U'] = B,
+    ['V'] = B, ['W'] = B, ['X'] = B, ['Y'] = B, ['Z'] = B,
 };
+#undef P
 #undef X
 #undef H
 #undef B
+#undef F
+#undef E
 
-static bool all_of(catzilla_slice_t text, uint8_t wanted)
+/* The first byte that is not `wanted`, or `end`. */
+static inline const char *skip(const char *at, const char *end, uint8_t wanted)
 {
-    uint8_t all = wanted;
-    for (size_t i = 0; i < text.size; i++)
-        all &= kind[(unsigned char)text.data[i]];
-    return all != 0;
+    const uint8_t *byte = (const uint8_t *)at, *last = (const uint8_t *)end;
+    while (last - byte >= 4 &&
+           (kind[byte[0]] & kind[byte[1]] & kind[byte[2]] & kind[byte[3]] & wanted) != 0)
+        byte += 4;
+    while (byte < last && (kind[*byte] & wanted) != 0)
+        byte++;
+    return (const char *)byte;
 }
 
 bool cz_header_is_token(catzilla_slice_t text)
 {
-    return text.size > 0 && all_of(text, IS_TOKEN);
+    const char *end = text.data + text.size;
+    return text.size > 0 && skip(text.data, end, IS_TOKEN) == end;
+}
+
+size_t cz_header_plain_target(catzilla_slice_t target)
+{
+    return (size_t)(skip(target.data, target.data + target.size, IS_PLAIN) - target.data);
 }
 
 /* Whether one of eight bytes is below space or DEL; a tab counts as well. */
-static bool has_control(const char *data)
+static inline bool has_control(const char *data)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
     uint64_t word;
@@ -57,6 +75,9 @@ bool cz_header_is_value(catzilla_slice_t text)
     size_t i = 0;
     while (text.size - i >= 8 && !has_control(text.data + i))
         i += 8;
+    /* The last word overlaps the one before. */
+    if (text.size >= 8 && text.size - i < 8 && !has_control(text.data + text.size - 8))
+        return true;
     for (; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         if ((c < ' ' && c != '\t') || c == 0x7f)
@@ -74,10 +95,9 @@ bool cz_header_is(catzilla_slice_t text, const char *lower, size_t size)
 {
     if (text.size != size)
         return false;
-    for (size_t i = 0; i < size; i++) {
-        if (lowered(text.data[i]) != lower[i])
+    for (size_t i = 0; i < size; i++)
+        if (text.data[i] != lower[i] && lowered(text.data[i]) != lower[i])
             return false;
-    }
     return true;
 }
 
@@ -91,44 +111,38 @@ bool cz_header_same(catzilla_slice_t a, catzilla_slice_t b)
     return true;
 }
 
-static bool is_port(catzilla_slice_t text)
+/* Takes ":port" off the end, where there is one; false where that cannot be. */
+static bool port_drop(catzilla_slice_t *authority)
 {
-    if (text.size > 5)
+    const char *end = authority->data + authority->size, *port = end;
+    while (port > authority->data && port[-1] >= '0' && port[-1] <= '9')
+        port--;
+    if (port == authority->data || port[-1] != ':')
+        return true;
+    authority->size = (size_t)(port - 1 - authority->data);
+    return authority->size > 0 && end - port <= 5;
+}
+
+/* "[address]"; the text begins with the bracket. */
+static bool is_literal(catzilla_slice_t text)
+{
+    const char *end = text.data + text.size - 1;
+    if (text.size < 3 || *end != ']')
         return false;
-    for (const char *at = text.data, *end = at + text.size; at < end; at++)
-        if ((unsigned char)(*at - '0') > 9)
+    for (const char *c = text.data + 1; c < end; c++)
+        if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
             return false;
     return true;
 }
 
-/* "[address]" with an optional port; `value` begins with the bracket. */
-static bool is_literal(catzilla_slice_t value)
-{
-    const char *close = memchr(value.data, ']', value.size);
-    if (close == NULL || close == value.data + 1)
-        return false;
-    for (const char *c = value.data + 1; c < close; c++)
-        if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
-            return false;
-    catzilla_slice_t port = {close + 1, value.size - (size_t)(close + 1 - value.data)};
-    if (port.size == 0)
-        return true;
-    port.data++;
-    port.size--;
-    return close[1] == ':' && is_port(port);
-}
-
 bool cz_header_is_host(catzilla_slice_t value)
 {
+    if (!port_drop(&value))
+        return false;
     if (value.size > 0 && value.data[0] == '[')
         return is_literal(value);
-    const char *at = value.data, *end = value.data + value.size;
-    while (at < end && (kind[(unsigned char)*at] & IS_HOST) != 0)
-        at++;
-    if (at == end)
-        return true;
-    catzilla_slice_t port = {at + 1, (size_t)(end - at) - 1};
-    return at > value.data && *at == ':' && is_port(port);
+    const char *end = value.data + value.size;
+    return skip(value.data, end, IS_HOST) == end;
 }
 
 catzilla_slice_t cz_header_trim(catzilla_slice_t text)

@@ -15,6 +15,9 @@ bool cz_header_is(catzilla_slice_t text, const char *lower, size_t size);
 /* Whether two names are the same, in any case. */
 bool cz_header_same(catzilla_slice_t a, catzilla_slice_t b);
 
+/* How many bytes a target begins with that mean nothing but themselves: no "#", "%" or "?". */
+size_t cz_header_plain_target(catzilla_slice_t target);
+
 /* Whether a Host value is a host with an optional port; the empty one is. */
 bool cz_header_is_host(catzilla_slice_t value);
 

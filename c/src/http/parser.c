@@ -13,8 +13,6 @@
 _Static_assert(sizeof(llhttp_t) <= CZ_PARSER_STATE_WORDS * sizeof(uint64_t),
                "the parser's state must fit its place in cz_message_t");
 
-enum { OPEN_NONE, OPEN_NAME, OPEN_VALUE };
-
 /* What a method's name may be at most before it is no longer taken for one. */
 enum { MAX_METHOD_BYTES = 64 };
 
@@ -44,9 +42,10 @@ static int on_method(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
+/* The first comparison settles it for most bytes. */
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t';
+    return c <= ' ' && (c == ' ' || c == '\t');
 }
 
 static int on_url(llhttp_t *parser, const char *at, size_t size)
@@ -61,46 +60,36 @@ static int on_url(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
-/* Begins the next field at `at`. */
-static int field_begin(cz_message_t *message, const char *at)
+/* Begins the field whose name lies at `at`; NULL where there are too many. */
+static cz_field_t *field_begin(cz_message_t *message, const char *at)
 {
     cz_head_t *head = &message->head;
-    uint32_t count = head->field_count + head->trailer_count;
-    if (count >= message->limits->max_headers || count >= head->field_capacity)
-        return refuse(message, 431);
-    message->in_trailers = message->head_complete;
-    if (message->in_trailers)
-        head->trailer_count++;
-    else
-        head->field_count++;
-    message->field = &head->fields[count];
-    memset(message->field, 0, sizeof *message->field);
-    message->field->name = offset_of(message, at);
-    message->open = OPEN_NAME;
-    return 0;
+    if (head->line_count == head->field_capacity)
+        return NULL;
+    cz_field_t *field = &head->fields[head->line_count++];
+    field->name = offset_of(message, at);
+    field->name_size = field->value = field->value_size = 0;
+    message->field = field;
+    return field;
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
-    int rc = message->open == OPEN_NAME ? 0 : field_begin(message, at);
-    if (rc != 0)
-        return rc;
-    cz_field_t *field = message->field;
-    if (size > (size_t)(UINT16_MAX - field->name_size))
+    cz_field_t *field = message->field == NULL ? field_begin(message, at) : message->field;
+    if (field == NULL)
         return refuse(message, 431);
-    field->name_size = (uint16_t)(field->name_size + size);
+    field->name_size += (uint32_t)size;
     return 0;
 }
 
+/* Comes for an empty value too, with no bytes. */
 static int on_header_value(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
     cz_field_t *field = message->field;
-    if (message->open != OPEN_VALUE) {
+    if (field->value == 0)
         field->value = offset_of(message, at);
-        message->open = OPEN_VALUE;
-    }
     field->value_size += (uint32_t)size;
     return 0;
 }
@@ -109,17 +98,15 @@ static int on_header_value_complete(llhttp_t *parser)
 {
     cz_message_t *message = parser->data;
     cz_field_t *field = message->field;
-    const char *base = message->head.base;
-    if (message->open != OPEN_VALUE)
-        field->value = field->name + field->name_size + 1u;
-    message->open = OPEN_NONE;
+    const char *value = message->head.base + field->value;
+    uint32_t size = field->value_size;
+    message->field = NULL;
     /* A line that ends in a bare LF is one that another reader might not end there. */
-    if (base[field->value + field->value_size] == '\n')
+    if (value[size] == '\n')
         return refuse(message, 400);
-    while (field->value_size > 0 && is_blank(base[field->value + field->value_size - 1]))
-        field->value_size--;
-    field->id =
-        (uint16_t)cz_head_field_id(cz_head_slice(&message->head, field->name, field->name_size));
+    while (size > 0 && is_blank(value[size - 1]))
+        size--;
+    field->value_size = size;
     return 0;
 }
 
@@ -128,6 +115,7 @@ static int on_headers_complete(llhttp_t *parser)
     cz_message_t *message = parser->data;
     cz_head_t *head = &message->head;
     message->head_complete = true;
+    head->field_count = head->line_count;
     head->major = parser->http_major;
     head->minor = parser->http_minor;
     head->upgrade = parser->upgrade != 0;
@@ -191,18 +179,24 @@ void cz_parser_prepare(cz_limits_t *limits)
     /* Versions are judged by cz_head_check(), since 1.2 is to be answered and 2.0 to get a 505. */
     llhttp_set_lenient_version(&parser, 1);
     memcpy(limits->fresh, &parser, sizeof parser);
+    memset(&limits->fresh_head, 0, sizeof limits->fresh_head);
 }
 
 void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
                      const cz_limits_t *limits)
 {
     memcpy(message->state, limits->fresh, sizeof message->state);
-    memset((char *)message + sizeof message->state, 0, sizeof *message - sizeof message->state);
+    message->head = limits->fresh_head;
     message->head.base = base;
     message->head.fields = fields;
-    message->head.field_capacity = field_capacity;
+    message->head.field_capacity =
+        field_capacity < limits->max_headers ? field_capacity : limits->max_headers;
     message->limits = limits;
+    message->field = NULL;
     message->max_body_bytes = limits->max_body_bytes;
+    message->body_total = message->body = message->body_size = message->extension_bytes = 0;
+    message->status = 0;
+    message->head_complete = message->paused = message->method_unknown = false;
     parser_of(message)->data = message;
 }
 
@@ -254,7 +248,7 @@ static int head_overrun(const cz_message_t *message, size_t size)
     const cz_limits_t *limits = message->limits;
     if (size <= limits->max_header_bytes)
         return 0;
-    return message->head.field_count == 0 && message->open == OPEN_NONE ? 414 : 431;
+    return message->head.line_count == 0 ? 414 : 431;
 }
 
 static cz_parse_result_t head_finish(cz_message_t *message, const char *end)
@@ -273,7 +267,7 @@ static cz_parse_result_t head_finish(cz_message_t *message, const char *end)
 static bool trailer_overrun(const cz_message_t *message, const char *end)
 {
     const cz_head_t *head = &message->head;
-    if (!message->in_trailers)
+    if (cz_head_trailer_count(head) == 0)
         return false;
     size_t begin = head->fields[head->field_count].name;
     return (size_t)(end - head->base) - begin > message->limits->max_header_bytes;
@@ -334,7 +328,7 @@ void cz_parser_take_body(cz_message_t *message)
 
 size_t cz_parser_kept(const cz_message_t *message, const char *end)
 {
-    if (!message->head_complete || message->in_trailers)
+    if (!message->head_complete || cz_head_trailer_count(&message->head) > 0)
         return (size_t)(end - message->head.base);
     return message->body + message->body_size;
 }

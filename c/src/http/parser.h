@@ -15,7 +15,8 @@ typedef struct cz_limits {
     size_t max_body_bytes;
     size_t max_extension_bytes;            /* of all chunks of a body together */
     size_t max_memory;                     /* of its handler's and its parameters' */
-    uint64_t fresh[CZ_PARSER_STATE_WORDS]; /* set by cz_parser_prepare() */
+    uint64_t fresh[CZ_PARSER_STATE_WORDS]; /* set by cz_parser_prepare(), as is the next */
+    cz_head_t fresh_head;
 } cz_limits_t;
 
 typedef enum cz_parse_result {
@@ -31,17 +32,15 @@ typedef struct cz_message {
     uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
     cz_head_t head;
     const cz_limits_t *limits;
-    cz_field_t *field;       /* the one being read */
+    cz_field_t *field;       /* the one being read; NULL: none */
     uint64_t max_body_bytes; /* from the limits; may be set anew when the head is complete */
     uint64_t body_total;     /* received so far, those taken away included */
     size_t body;             /* offset from head.base of the body's first byte */
     size_t body_size;        /* decoded and lying together from `body` on */
     size_t extension_bytes;
     int status; /* of a refusal */
-    uint8_t open;
     bool head_complete;
     bool paused;
-    bool in_trailers;
     bool method_unknown; /* until its end is seen, which decides between 400 and 501 */
 } cz_message_t;
 

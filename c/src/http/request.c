@@ -60,9 +60,8 @@ int cz_request_detach(catzilla_request_t *request)
 {
     cz_message_t *message = &request->message;
     size_t size = message->body + message->body_size;
-    if (message->head.trailer_count > 0) {
-        uint32_t last = message->head.field_count + message->head.trailer_count - 1;
-        const cz_field_t *field = &message->head.fields[last];
+    if (cz_head_trailer_count(&message->head) > 0) {
+        const cz_field_t *field = &message->head.fields[message->head.line_count - 1];
         size_t end = (size_t)field->value + field->value_size;
         size = end > size ? end : size;
     }
@@ -95,8 +94,10 @@ static catzilla_slice_t decoded_path(const catzilla_request_t *request)
 
 static int path_decode(catzilla_request_t *request)
 {
+    if (!request->message.head.has_escape)
+        return 0;
     catzilla_slice_t path = catzilla_request_path(request);
-    if (!request->message.head.has_escape || memchr(path.data, '%', path.size) == NULL)
+    if (memchr(path.data, '%', path.size) == NULL)
         return 0;
     char *copy = cz_arena_take(&request->arena, path.size);
     if (copy == NULL)
@@ -110,6 +111,8 @@ static int path_decode(catzilla_request_t *request)
 /* Keeps the parameters as offsets, and turns the NULs that stand for encoded slashes back. */
 static void params_keep(catzilla_request_t *request, const catzilla_router_match_t *match)
 {
+    if (match->param_count == 0)
+        return;
     const char *base = decoded_path(request).data;
     request->param_count = (uint32_t)match->param_count;
     for (size_t i = 0; i < match->param_count; i++) {
@@ -215,8 +218,8 @@ catzilla_slice_t catzilla_request_trailer(const catzilla_request_t *request, con
     const cz_head_t *head = &request->message.head;
     catzilla_slice_t none = {NULL, 0};
     catzilla_slice_t wanted = catzilla_slice_of(name);
-    for (uint32_t i = 0; i < head->trailer_count; i++) {
-        const cz_field_t *field = &head->fields[head->field_count + i];
+    for (uint32_t i = head->field_count; i < head->line_count; i++) {
+        const cz_field_t *field = &head->fields[i];
         if (cz_header_same(cz_head_slice(head, field->name, field->name_size), wanted))
             return cz_head_slice(head, field->value, field->value_size);
     }

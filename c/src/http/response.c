@@ -41,6 +41,8 @@ catzilla_response_t *cz_response_create(cz_pool_t *pool)
 
 static void body_drop(catzilla_response_t *response)
 {
+    if (response->body_kind == CZ_BODY_NONE)
+        return;
     if ((response->body_kind == CZ_BODY_BORROWED || response->body_kind == CZ_BODY_VECTOR) &&
         response->release != NULL)
         response->release(response->release_data);
@@ -142,11 +144,12 @@ int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t nam
     int rc = cz_buffer_reserve(fields, response->pool, name.size + value.size + 4);
     if (rc != 0)
         return rc;
-    cz_buffer_put(fields, name.data, name.size);
-    cz_buffer_put(fields, ": ", 2);
+    char *end = cz_put(fields->data + fields->size, name.data, name.size);
+    end = CZ_PUT(end, ": ");
     if (value.size > 0)
-        cz_buffer_put(fields, value.data, value.size);
-    cz_buffer_put(fields, "\r\n", 2);
+        end = cz_put(end, value.data, value.size);
+    end = CZ_PUT(end, "\r\n");
+    fields->size = (size_t)(end - fields->data);
     return 0;
 }
 
@@ -223,11 +226,6 @@ int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offse
     response->offset = offset;
     response->length = length;
     return 0;
-}
-
-bool cz_response_is_bodiless(int status)
-{
-    return status < 200 || status == 204 || status == 304;
 }
 
 size_t cz_response_head_room(const catzilla_response_t *response)

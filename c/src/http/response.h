@@ -93,7 +93,10 @@ void cz_response_reset(catzilla_response_t *response);
 void cz_response_plain(catzilla_response_t *response, int status);
 
 /* Whether a reply of this status has no body and no Content-Length. */
-bool cz_response_is_bodiless(int status);
+static inline bool cz_response_is_bodiless(int status)
+{
+    return status < 200 || status == 204 || status == 304;
+}
 
 /* The room that cz_response_write_head() needs at most. */
 size_t cz_response_head_room(const catzilla_response_t *response);

@@ -14,13 +14,12 @@ static inline char *cz_put(char *out, const char *data, size_t size)
 
 static inline char *cz_put_number(char *out, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    return cz_put(out, digits + at, sizeof digits - at);
+    size_t digits = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        digits++;
+    for (size_t at = digits; at-- > 0; value /= 10)
+        out[at] = (char)('0' + value % 10);
+    return out + digits;
 }
 
 #define CZ_PUT(out, literal) cz_put(out, literal, sizeof(literal) - 1)

@@ -127,11 +127,9 @@ static void allow_write(const catzilla_router_t *router, uint64_t methods,
                         catzilla_router_match_t *out)
 {
     size_t used = 0;
-    uint32_t get = cz_tree_method(router, CATZILLA_SLICE("GET"));
-    uint32_t head = cz_tree_method(router, CATZILLA_SLICE("HEAD"));
     uint32_t options = cz_tree_method(router, CATZILLA_SLICE("OPTIONS"));
-    if ((methods >> get & 1) != 0)
-        methods |= UINT64_C(1) << head;
+    if ((methods >> CZ_ROUTER_GET & 1) != 0)
+        methods |= UINT64_C(1) << CZ_ROUTER_HEAD;
     methods |= UINT64_C(1) << options;
     for (uint32_t i = 0; i < router->method_count; i++)
         if ((methods >> i & 1) != 0)
@@ -144,8 +142,8 @@ static void wanted_set(walk_t *walk, catzilla_slice_t method)
 {
     walk->method = cz_tree_method(walk->router, method);
     walk->wanted = walk->method == CZ_ROUTER_MAX_METHODS ? 0 : UINT64_C(1) << walk->method;
-    if (catzilla_slice_equal(method, CATZILLA_SLICE("HEAD")) && walk->wanted != 0)
-        walk->wanted |= UINT64_C(1) << cz_tree_method(walk->router, CATZILLA_SLICE("GET"));
+    if (walk->method == CZ_ROUTER_HEAD)
+        walk->wanted |= UINT64_C(1) << CZ_ROUTER_GET;
 }
 
 catzilla_router_result_t catzilla_router_lookup(const catzilla_router_t *router,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Known from the start, so that "Allow" lists them in this order; HEAD follows from GET. */
+/* Known from the start, so that "Allow" lists them in this order. */
 static const char *const first_methods[] = {"GET",   "HEAD",   "POST",   "PUT",
                                             "PATCH", "DELETE", "OPTIONS"};
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static uint32_t edge_hash(cz_node_id_t parent, catzilla_slice_t text)
+static inline uint32_t edge_hash(cz_node_id_t parent, catzilla_slice_t text)
 {
     const uint64_t prime = 0x9e3779b97f4a7c15u;
     uint64_t hash = (parent + 1) * prime ^ text.size;
@@ -164,11 +164,19 @@ bool cz_tree_find(const catzilla_router_t *router, const cz_segment_t *segments,
     return true;
 }
 
+/* For texts of a few bytes, where a call of memcmp() costs more than they. */
+static inline bool same(const char *a, const char *b, size_t size)
+{
+    while (size > 0 && a[size - 1] == b[size - 1])
+        size--;
+    return size == 0;
+}
+
 uint32_t cz_tree_method(const catzilla_router_t *router, catzilla_slice_t method)
 {
     for (uint32_t i = 0; i < router->method_count; i++)
         if (router->method_sizes[i] == method.size &&
-            memcmp(router->methods[i], method.data, method.size) == 0)
+            same(router->methods[i], method.data, method.size))
             return i;
     return CZ_ROUTER_MAX_METHODS;
 }

@@ -8,6 +8,9 @@
 
 #define CZ_ROUTER_MAX_METHODS 64
 
+/* The first of every router's methods, by their index. */
+enum { CZ_ROUTER_GET, CZ_ROUTER_HEAD };
+
 /* One method and pattern; lives in the static class, in one block with its texts. */
 typedef struct cz_route {
     struct cz_route *next; /* of the same node and kind */

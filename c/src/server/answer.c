@@ -15,8 +15,6 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
 {
     const catzilla_server_options_t *options = connection->worker->options;
     catzilla_access_t access;
-    if (options->access == NULL)
-        return;
     memset(&access, 0, sizeof access);
     access.size = sizeof access;
     access.method = access.target = access.peer = CATZILLA_SLICE("");
@@ -153,7 +151,8 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
     int rc = cz_connection_write_head(connection, response);
     if (rc == 0 && !without_body)
         rc = body_move(&connection->output, &connection->worker->responses, response);
-    cz_connection_report(connection, request, response->status, body_bytes);
+    if (connection->worker->options->access != NULL)
+        cz_connection_report(connection, request, response->status, body_bytes);
     cz_response_destroy(response);
     cz_request_destroy(request);
     connection->request = NULL;
@@ -206,13 +205,10 @@ void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *resp
     plain(connection, response, lack ? 503 : 500);
 }
 
-/* Runs what comes before the handler; false where that has answered. */
-static bool enter(cz_connection_t *connection, catzilla_response_t *response,
-                  const catzilla_group_t *group)
+static bool enter_chain(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
-    request->chain = group->chain;
-    for (size_t i = 0; request->chain != NULL && i < request->chain->count; i++) {
+    for (size_t i = 0; i < request->chain->count; i++) {
         const cz_middleware_t *middleware = request->chain->links[i];
         request->entered++;
         int rc = middleware->before == NULL
@@ -224,6 +220,14 @@ static bool enter(cz_connection_t *connection, catzilla_response_t *response,
             return false;
     }
     return true;
+}
+
+/* Runs what comes before the handler; false where that has answered. */
+static bool enter(cz_connection_t *connection, catzilla_response_t *response,
+                  const catzilla_group_t *group)
+{
+    connection->request->chain = group->chain;
+    return group->chain == NULL || enter_chain(connection, response);
 }
 
 void cz_connection_leave(catzilla_response_t *response)

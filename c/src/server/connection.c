@@ -25,6 +25,8 @@ void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 
 static void own_release(cz_connection_t *connection)
 {
+    if (connection->own == NULL)
+        return;
     cz_pool_give(&connection->worker->requests, connection->own, connection->own_size);
     connection->own = NULL;
     connection->own_size = connection->own_used = connection->own_unparsed = 0;
@@ -194,7 +196,7 @@ static bool request_begin(cz_connection_t *connection, char *base);
 
 /*
  * Keeps what this read leaves over: `data` to `end` was not parsed, and of an unfinished request
- * what its parser still needs lies before. Without either the own buffer goes back to the pool.
+ * what its parser still needs lies before.
  */
 static void keep_rest(cz_connection_t *connection, char *data, char *end)
 {
@@ -202,7 +204,7 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
     size_t kept = request == NULL ? 0 : cz_parser_kept(&request->message, data);
     size_t rest = (size_t)(end - data);
     size_t size = kept + rest;
-    if (size == 0 || connection->ends) {
+    if (connection->ends) {
         own_release(connection);
         return;
     }
@@ -317,7 +319,10 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         cz_connection_raw_data(connection, data, (size_t)(end - data));
         data = end;
     }
-    keep_rest(connection, data, end);
+    if (data < end || connection->request != NULL)
+        keep_rest(connection, data, end);
+    else
+        own_release(connection);
     cz_connection_wait_input(connection);
 }
 

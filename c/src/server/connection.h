@@ -69,7 +69,7 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
 /* Status line and header section to the output. */
 int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *response);
 
-/* One line for the access log. */
+/* One line for the access log, which there is. */
 void cz_connection_report(cz_connection_t *connection, const catzilla_request_t *request,
                           int status, uint64_t body_bytes);
 
@@ -79,7 +79,7 @@ extern const cz_reply_ops_t cz_connection_reply_ops;
 /* A reply that was put off has been completed; in the loop. */
 void cz_connection_completed(catzilla_response_t *response);
 
-/* The last byte of a streamed reply is sent; or room has come back. */
+/* The last byte of the pending reply is sent; or room may have come back. */
 void cz_connection_pending_sent(cz_connection_t *connection);
 void cz_connection_pending_drained(cz_connection_t *connection);
 

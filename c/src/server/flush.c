@@ -106,7 +106,8 @@ void cz_connection_flush(cz_connection_t *connection)
     if (connection->paused &&
         connection->output.queued <= connection->worker->options->max_output_bytes / 2)
         cz_connection_resume(connection);
-    cz_connection_pending_drained(connection);
+    if (connection->pending != NULL)
+        cz_connection_pending_drained(connection);
     if (connection->closing || connection->writing || connection->output.first != NULL)
         return;
     if (connection->pending != NULL) {

@@ -44,10 +44,13 @@ static cz_piece_t *piece_add(cz_output_t *output, cz_pool_t *pool, piece_kind_t 
     cz_piece_t *piece = cz_pool_take(pool, sizeof(cz_piece_t) + size, &block_size);
     if (piece == NULL)
         return NULL;
-    memset(piece, 0, sizeof *piece);
-    piece->kind = kind;
+    piece->next = NULL;
     piece->block_size = block_size;
+    piece->kind = kind;
     piece->fd = -1;
+    piece->size = 0;
+    piece->block = NULL;
+    piece->release = NULL;
     if (output->last == NULL)
         output->first = piece;
     else
@@ -201,13 +204,12 @@ static cz_flush_t failure(void)
                                                                      : CZ_FLUSH_FAILED;
 }
 
-/* Sends the pieces in memory at the front of the list; `*sent` may be less than all of them. */
-static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t *sent, size_t *offered)
+/* Sends the pieces in memory at the front of the list. */
+static ssize_t send_pieces(const cz_piece_t *piece, int socket, size_t *offered)
 {
     struct iovec vectors[MAX_VECTORS];
+    struct msghdr message = {.msg_iov = vectors};
     size_t count = 0;
-    const cz_piece_t *piece = output->first;
-    *offered = 0;
     for (; piece != NULL && piece->kind != PIECE_FILE && count < MAX_VECTORS; piece = piece->next) {
         vectors[count].iov_base = piece->data;
         vectors[count++].iov_len = (size_t)piece->size;
@@ -218,14 +220,20 @@ static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t *sen
     if (piece != NULL)
         flags |= MSG_MORE;
 #endif
+    message.msg_iovlen = count;
+    return sendmsg(socket, &message, flags);
+}
+
+/* `*sent` may be less than what was `*offered`. */
+static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t *sent, size_t *offered)
+{
+    const cz_piece_t *piece = output->first;
     ssize_t rc;
-    if (count == 1) {
-        rc = send(socket, vectors[0].iov_base, vectors[0].iov_len, flags);
+    if (piece->next == NULL) {
+        *offered = (size_t)piece->size;
+        rc = send(socket, piece->data, *offered, MSG_NOSIGNAL);
     } else {
-        struct msghdr message = {0};
-        message.msg_iov = vectors;
-        message.msg_iovlen = count;
-        rc = sendmsg(socket, &message, flags);
+        rc = send_pieces(piece, socket, offered);
     }
     if (rc < 0)
         return failure();

@@ -185,7 +185,8 @@ static void stream_close(cz_connection_t *connection, int result)
     catzilla_stream_t stream = response->stream;
     connection->pending = NULL;
     connection->began_ms = 0;
-    cz_connection_report(connection, request, response->status, response->length);
+    if (connection->worker->options->access != NULL)
+        cz_connection_report(connection, request, response->status, response->length);
     cz_response_destroy(response);
     cz_request_destroy(request);
     connection->requests++;
@@ -212,7 +213,7 @@ bool cz_connection_pending_lost(cz_connection_t *connection)
 void cz_connection_pending_drained(cz_connection_t *connection)
 {
     catzilla_response_t *response = connection->pending;
-    if (response == NULL || response->phase != CZ_REPLY_STREAMING || !response->wants_room ||
+    if (response->phase != CZ_REPLY_STREAMING || !response->wants_room ||
         connection->output.queued > connection->worker->options->max_output_bytes / 2)
         return;
     response->wants_room = false;

@@ -30,10 +30,8 @@ void cz_log(const catzilla_server_options_t *options, int level, const char *for
     options->log(level, line, options->log_data);
 }
 
-const char *cz_worker_date(cz_worker_t *worker)
+const char *cz_worker_date_renew(cz_worker_t *worker)
 {
-    if (worker->date_fresh)
-        return worker->date_line;
     worker->date_fresh = true;
     int64_t now = (int64_t)time(NULL);
     if (now != worker->date_second) {

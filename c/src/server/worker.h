@@ -85,7 +85,11 @@ void cz_worker_handle_closed(cz_worker_t *worker);
 void cz_worker_tick_start(cz_worker_t *worker);
 
 /* The Date line of this second. */
-const char *cz_worker_date(cz_worker_t *worker);
+const char *cz_worker_date_renew(cz_worker_t *worker);
+static inline const char *cz_worker_date(cz_worker_t *worker)
+{
+    return worker->date_fresh ? worker->date_line : cz_worker_date_renew(worker);
+}
 
 /* Puts a connection on the list of those that the check flushes. */
 void cz_worker_flush_later(cz_worker_t *worker, struct cz_connection *connection);
