@@ -7,6 +7,9 @@
 #include "routes.h"
 #include "stepped.h"
 
+#include <catzilla/accesslog.h>
+#include <catzilla/group.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,16 +178,21 @@ static void measure(uint16_t port, void *data)
     close(fd);
 }
 
-static void run(const char *request, size_t size)
+static void run_on(catzilla_server_t *server, const char *request, size_t size)
 {
-    catzilla_server_t *server;
     plan.request = request;
     plan.size = size;
     plan.rounds = 500;
-    assert_int_equal(catzilla_server_create(NULL, &server), 0);
     assert_int_equal(routes_add(server, NULL), 0);
     assert_int_equal(stepped_run(server, measure, NULL), 0);
     catzilla_server_destroy(server);
+}
+
+static void run(const char *request, size_t size)
+{
+    catzilla_server_t *server;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    run_on(server, request, size);
 }
 
 static void expect_nothing_but_one_read_and_one_write(void)
@@ -200,6 +208,44 @@ static void a_get_with_a_parameter_allocates_nothing(void **state)
 {
     (void)state;
     run(get, sizeof get - 1);
+    expect_nothing_but_one_read_and_one_write();
+}
+
+static int before(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)user_data;
+    /* What the handlers' region gives comes back with the reply. */
+    char *copy = catzilla_request_scratch(request, 1000);
+    return copy == NULL ? CATZILLA_ERR_NOMEM
+                        : catzilla_response_header(response, CATZILLA_SLICE("X-Before"),
+                                                   CATZILLA_SLICE("yes"));
+}
+
+static void after(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    catzilla_response_header(response, CATZILLA_SLICE("X-After"), CATZILLA_SLICE("yes"));
+}
+
+static void middleware_memory_deadlines_and_the_access_log_allocate_nothing(void **state)
+{
+    catzilla_accesslog_options_t log_options = CATZILLA_ACCESSLOG_OPTIONS_INIT;
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_accesslog_t *log;
+    catzilla_server_t *server;
+    (void)state;
+    log_options.path = "/dev/null";
+    assert_int_equal(catzilla_accesslog_create(&log_options, &log), 0);
+    options.access = catzilla_accesslog_write;
+    options.access_data = log;
+    options.total_timeout_ms = 600000;
+    options.min_rate = 1;
+    assert_int_equal(catzilla_server_create(&options, &server), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(catzilla_group_use(catzilla_server_root(server), before, after, NULL), 0);
+    run_on(server, get, sizeof get - 1);
+    catzilla_accesslog_destroy(log);
     expect_nothing_but_one_read_and_one_write();
 }
 
@@ -245,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_counters_count),
         cmocka_unit_test(a_get_with_a_parameter_allocates_nothing),
+        cmocka_unit_test(middleware_memory_deadlines_and_the_access_log_allocate_nothing),
         cmocka_unit_test(a_post_of_4_kib_allocates_nothing),
         cmocka_unit_test(sixteen_requests_at_once_leave_in_one_write),
     };
