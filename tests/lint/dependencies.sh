@@ -5,4 +5,7 @@ set -eu
 allowed='^(catzilla-(ffi|memory)|libc|tikv-jemalloc-sys) '
 tree=$("$@" tree --locked -e normal -p catzilla-ffi --prefix none)
 printf '%s\n' "$tree"
-! printf '%s\n' "$tree" | grep -v -E "$allowed"
+if printf '%s\n' "$tree" | grep -v -E "$allowed"; then
+    echo "these are none of them"
+    exit 1
+fi
