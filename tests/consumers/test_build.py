@@ -1,4 +1,4 @@
-"""How the build behaves, tried on copies of the tree: without the network, where cargo is concerned."""
+"""How the build behaves, tried on copies of the tree, with the network cut."""
 
 import os
 import pathlib
@@ -9,7 +9,9 @@ import pytest
 
 from conftest import BUILD, SOURCE
 
-OFFLINE = {"CARGO_NET_OFFLINE": "true"}
+# Nobody listens on port 9, so whatever would fetch something fails.
+OFFLINE = {"CARGO_NET_OFFLINE": "true",
+           **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")}
 # jemalloc takes a minute to build, so the trials do without it or take the one that is there.
 SMALL = ("-DCATZILLA_JEMALLOC=OFF", "-DBUILD_TESTING=OFF")
 DEPS = f"-DCATZILLA_DEPS_DIR={os.environ['CATZILLA_DEPS_DIR']}"

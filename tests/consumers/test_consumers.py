@@ -73,6 +73,26 @@ def test_the_shared_libraries_have_sonames(tools, prefix):
     }
 
 
+def test_the_memory_library_stays_mapped_when_it_is_closed(tools, prefix):
+    if not tools.shared:
+        pytest.skip("shared libraries only")
+    for name, stays in (("libcatzilla-memory.so", True), ("libcatzilla.so", False)):
+        dynamic = tools.run("readelf", "-d", next(prefix.rglob(name)))
+        assert bool(re.search("FLAGS_1.*NODELETE", dynamic)) == stays, name
+
+
+def test_debug_info_is_in_files_of_its_own(tools, prefix):
+    if not tools.shared:
+        pytest.skip("shared libraries only")
+    for name in ("libcatzilla-memory.so", "libcatzilla.so"):
+        library = next(prefix.rglob(name)).resolve()
+        sections = tools.run("readelf", "-S", "-W", library)
+        assert ".gnu_debuglink" in sections and ".debug_info" not in sections
+        assert f"{library.name}.debug\0".encode() in library.read_bytes()
+        split = library.parent / ".debug" / f"{library.name}.debug"
+        assert ".debug_info" in tools.run("readelf", "-S", "-W", split)
+
+
 def test_dlopen_and_dlclose_a_hundred_times(tools, prefix, tmp_path):
     if not tools.shared:
         pytest.skip("shared libraries only")
