@@ -26,9 +26,11 @@ static int find(const notes_t *notes, const catzilla_request_t *request)
 {
     catzilla_slice_t text = catzilla_request_param(request, "id");
     int id = 0;
+    if (text.size > 4)
+        return -1;
     for (size_t i = 0; i < text.size; i++)
         id = id * 10 + (text.data[i] - '0');
-    return text.size <= 4 && id < MOST_NOTES && notes->at[id].text != NULL ? id : -1;
+    return id < MOST_NOTES && notes->at[id].text != NULL ? id : -1;
 }
 
 static int add(catzilla_request_t *request, catzilla_response_t *response, void *user_data)

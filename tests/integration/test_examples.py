@@ -59,6 +59,7 @@ def test_notes_are_kept_until_they_are_deleted(example):
         place = created["Location"]
         assert connection.get(place).body == b"milk"
         assert connection.get("/notes/99").status == 404
+        assert connection.get("/notes/" + "9" * 20).status == 404
         assert connection.get("/notes/x").status == 404
         assert connection.get(place, method="DELETE").status == 204
         assert connection.get(place).status == 404
