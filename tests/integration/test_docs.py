@@ -9,6 +9,7 @@ import pytest
 
 from harness import BUILD, SOURCE
 
+LISTS = [SOURCE / "CMakeLists.txt", *(SOURCE / "tests").rglob("CMakeLists.txt")]
 PAGES = sorted([*SOURCE.glob("*.md"), *(SOURCE / "docs").glob("*.md")])
 
 
@@ -52,14 +53,19 @@ def test_the_presets_are_those_of_the_build(page):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/building.md"])
 def test_the_options_are_those_of_the_build(page):
-    build = "".join(path.read_text() for path in
-                    [SOURCE / "CMakeLists.txt", *(SOURCE / "cmake").glob("*.cmake")])
+    build = "".join(path.read_text() for path in [*LISTS, *(SOURCE / "cmake").glob("*.cmake")])
     for option, default, _ in rows(page, "option"):
         declared = re.search(rf"(?:option\({option} .*|set\({option}\s+\S+\s+CACHE.*)", build)
         declared = declared or re.search(rf"cmake_dependent_option\({option} .*", build)
         assert declared, option
         if default in ("ON", "OFF"):
             assert declared[0].rstrip(")").endswith(default), declared[0]
+
+
+def test_no_option_of_the_build_goes_unsaid():
+    options = re.findall(r"^(?:option|cmake_dependent_option)\((\w+)",
+                         "".join(path.read_text() for path in LISTS), re.M)
+    assert set(options) <= {row[0] for row in rows("docs/building.md", "option")}
 
 
 def test_the_defaults_of_the_server_are_those_of_the_header():
