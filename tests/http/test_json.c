@@ -45,7 +45,7 @@ static int begin(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     (void)state;
-    options.max_request_memory = 64u << 10;
+    options.max_request_memory = 256u << 10;
     host_create(&host, &options);
     catzilla_server_route(host.server, "POST", "/sum", sum, NULL);
     host_start(&host);
