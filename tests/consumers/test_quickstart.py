@@ -35,8 +35,8 @@ class System:
         self.folder.mkdir()
         self.bin.mkdir()
         self.calls.touch()
-        for file in ("quickstart", "Cargo.toml"):
-            shutil.copy(SOURCE / file, self.folder)
+        for file in ("quickstart", "Cargo.toml", "cmake/Header.cmake"):
+            self.write(file, (SOURCE / file).read_text())
         for tool in PLAIN_TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
         for name, text in FAKES.items():
@@ -44,7 +44,7 @@ class System:
         for file in ("share/cmake/Corrosion.cmake", "include/llhttp.h", "include/yyjson.h",
                      "share/doc/libyyjson0/copyright"):
             self.write(f"build/deps/usr/{file}", "")
-        self.write("build/deps/bin/cbindgen", "#!/bin/sh\necho cbindgen 0.29.2\n")
+        self.write("build/deps/bin/cbindgen", "#!/bin/sh\necho cbindgen 0.0.1\n")
         self.write("build/release/catzilla", '#!/bin/sh\necho "$PWD: $*"\n')
 
     def write(self, name, text):
@@ -136,6 +136,7 @@ def test_the_summary_counts_what_each_preset_said(system):
                          'bad) echo "50% tests passed, 2 tests failed out of 4"; exit 8 ;;\n'
                          "*) exit 1 ;; esac")
     status, output, _ = system.run("test", "good")
+    assert re.search(r"cargo install cbindgen --version =\d+\.\d+\.\d+ ", system.calls.read_text())
     assert status == 0 and output.endswith("7 of 7 tests passed\n7 passed, 0 failed\n")
     status, output, _ = system.run("test", "good", "bad", "broken")
     assert status == 1 and output.endswith("\n9 passed, 3 failed\n")

@@ -62,6 +62,19 @@ def test_the_options_are_those_of_the_build(page):
             assert declared[0].rstrip(")").endswith(default), declared[0]
 
 
+def test_what_is_needed_is_what_the_build_asks_for():
+    needed = {row[0].removesuffix(" (crate)").lower(): row[1] for row in rows("README.md", "what")}
+    build = "".join((SOURCE / name).read_text() for name in (
+        "Cargo.toml", "Cargo.lock", "CMakeLists.txt", "cmake/Dependencies.cmake", "cmake/Header.cmake"))
+    for name, pattern in (
+            ("rust with cargo", r'^rust-version = "{}"'), ("cmake", r"^cmake_minimum_required\(VERSION {}\)"),
+            ("corrosion", r"find_package\(Corrosion {} "), ("libuv", r"find_package\(Libuv {} "),
+            ("llhttp", r"find_package\(Llhttp {} "), ("cbindgen", r"catzilla_cbindgen_version {}\)"),
+            ("tikv-jemalloc-sys", r'name = "tikv-jemalloc-sys"\nversion = "{}\+'),
+            ("libc", r'name = "libc"\nversion = "{}\.')):
+        assert re.search(pattern.format(re.escape(needed[name])), build, re.M), name
+
+
 def test_no_option_of_the_build_goes_unsaid():
     options = re.findall(r"^(?:option|cmake_dependent_option)\((\w+)",
                          "".join(path.read_text() for path in LISTS), re.M)
