@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,19 @@ def rows(page, head):
 def test_links_lead_to_files(page):
     for target in re.findall(r"]\(([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def sources():
+    paths = [path for folder, end in (("c", "*.[ch]*"), ("cmake", "*"), ("rust", "*.rs"))
+             for path in (SOURCE / folder).rglob(end) if path.is_file()]
+    return "".join(path.read_text() for path in [*paths, *LISTS, Path(__file__).with_name("conftest.py")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_is_there(page, sources):
+    for name in set(re.findall(r"\bcatzilla_[a-z_]+[a-z]|\bCATZILLA_[A-Z_]+[A-Z]", page.read_text())):
+        assert re.search(rf"\b{name}(?:\b|_)", sources), name
 
 
 def test_each_chapter_is_in_the_contents():
