@@ -1,7 +1,7 @@
 /* Failures that do not happen by themselves, through switches that only test builds have. */
-#include "hooks.h"
 #include "support.h"
 
+#include <limits.h>
 #include <string.h>
 
 typedef struct report {
@@ -75,6 +75,28 @@ static void a_block_from_a_failed_init_is_freed_after_a_good_one(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void without_address_ranges_each_class_still_has_its_arena(void **state)
+{
+    (void)state;
+    if (!catzilla_memory_has_jemalloc())
+        skip();
+    catzilla_memory_test_fail_reservation(true);
+    assert_int_equal(catzilla_memory_init(), 0);
+    for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        catzilla_memory_class_stats_t stats;
+        unsigned arena = UINT_MAX;
+        void *block = memory_class[i].alloc(100);
+        assert_int_equal(
+            catzilla_memory_get_class_stats(memory_class[i].type, &stats, sizeof stats), 0);
+        assert_int_equal(stats.partitioned, 0);
+        assert_int_equal(catzilla_memory_test_arena_of(block, &arena), 0);
+        assert_int_equal(arena, stats.arena);
+        assert_int_equal(catzilla_memory_class_of(block), memory_class[i].type);
+        memory_class[i].free(block);
+    }
+    check_use_of_every_class();
+}
+
 static void jemalloc_4_means_the_system_backend_and_is_reported(void **state)
 {
     report_t report = {0};
@@ -113,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_failed_arena_fails_init_and_leaves_the_process_usable),
         cmocka_unit_test(the_next_init_succeeds_with_the_arenas_made_so_far),
         cmocka_unit_test(a_block_from_a_failed_init_is_freed_after_a_good_one),
+        cmocka_unit_test(without_address_ranges_each_class_still_has_its_arena),
         cmocka_unit_test(jemalloc_4_means_the_system_backend_and_is_reported),
         cmocka_unit_test(jemalloc_5_is_not_reported),
     };

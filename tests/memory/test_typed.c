@@ -202,10 +202,11 @@ static void free_sized_frees_whatever_it_is_told(void **state)
 {
     (void)state;
     for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        void *own = memory_class[i].alloc(100);
+        void *foreign = memory_class[i].alloc(100);
         errno = EXDEV;
-        catzilla_memory_free_sized(memory_class[i].type, memory_class[i].alloc(100), 100);
-        catzilla_memory_free_sized(memory_class[(i + 1) % MEMORY_CLASSES].type,
-                                   memory_class[i].alloc(100), 100);
+        catzilla_memory_free_sized(memory_class[i].type, own, 100);
+        catzilla_memory_free_sized(memory_class[(i + 1) % MEMORY_CLASSES].type, foreign, 100);
         catzilla_memory_free_sized(memory_class[i].type, NULL, 100);
         assert_int_equal(errno, EXDEV);
     }
