@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import bounds  # noqa: E402
 import report  # noqa: E402
 
 PEERS = ["catzilla", "catzilla_shared", "c_layer", "jemalloc", "explicit", "glibc", "mimalloc2",
@@ -146,7 +148,7 @@ def figure(data, part, peer, field):
 
 
 def speed_text(data):
-    """The table of speed, and what it says beside the goals."""
+    """The table of speed."""
     columns = [("typed", "ns", "typed ns"), ("instructions", "count", "instructions"),
                ("misplaced", "misplaced", "misplaced of 2,000"), ("untyped", "ns", "untyped ns"),
                ("regions", "ns", "20 blocks ns"), ("scaling", "wall", "2 threads x"),
@@ -165,37 +167,6 @@ def speed_text(data):
     return report.table(["alloc + free"] + [title for _, _, title in columns], rows)
 
 
-def goals_text(data):
-    """Ratios that the design set out to reach. Nothing fails here; the reader judges."""
-    def ratio(name, part, field, ours, theirs, goal, their_part=None):
-        a, b = figure(data, part, ours, field), figure(data, their_part or part, theirs, field)
-        if a is not None and b:
-            rows.append([name, f"{a / b:.2f}", goal])
-
-    rows = []
-    ratio("typed / C layer", "typed", "ns", "catzilla", "c_layer", "<= 0.50")
-    ratio("typed / jemalloc", "typed", "ns", "catzilla", "jemalloc", "<= 0.85")
-    ratio("untyped / typed C layer", "untyped", "ns", "catzilla", "c_layer", "<= 0.60", "typed")
-    ratio("untyped / jemalloc", "untyped", "ns", "catzilla", "jemalloc", "<= 1.00")
-    ratio("typed, shared library / C layer", "typed", "ns", "catzilla_shared", "c_layer", "<= 0.80")
-    ratio("handed over / jemalloc", "handover", "ns", "catzilla", "jemalloc", "<= 1.00")
-    ratio("profiler off / left out", "profiler", "ns", "off", "left out", "<= 1.02")
-    ratio("glibc / regions", "regions", "ns", "glibc", "catzilla", ">= 3")
-    for name, part, field, goal in (
-            ("20 region blocks and a reset, ns", "regions", "ns", "<= 20"),
-            ("two threads", "scaling", "wall", ">= 1.9"),
-            ("two threads, by the time they had", "scaling", "cpu", ""),
-            ("idle thread's caches, bytes", "caches", "idle", "<= 210,000"),
-            ("busy thread's caches, bytes", "caches", "busy", "<= 2,200,000")):
-        value = figure(data, part, "catzilla", field)
-        if value is not None:
-            rows.append([name, report.number(value), goal])
-    count, loop = (figure(data, "instructions", peer, "count") for peer in ("catzilla", "none"))
-    if count is not None and loop is not None:
-        rows.append(["instructions a pair, without the loop", f"{count - loop:.0f}", "<= 90"])
-    return report.table(["Catzilla", "measured", "goal"], rows)
-
-
 def server_text(data, args):
     """Two tables: what stays resident, over what is live and over what it was before the burst."""
     peers = [peer for peer in SERVER_PEERS if any(peer in of for of in data.values())]
@@ -211,8 +182,7 @@ def server_text(data, args):
                 rows.append([TITLES[peer] + words[manner],
                              *("-" if cell is None else f"{cell:.3f}" for cell in cells)])
         out.append(report.table([title] + SCENARIOS, rows))
-    out.append(f"{args.live} MiB of cache, a burst of 200 MiB, {args.quiet} s of quiet; goals: resident "
-               "at most 1.10 x usable + 8 MiB, and 1.10 x before (small entries 1.20 x)")
+    out.append(f"{args.live} MiB of cache, a burst of 200 MiB, {args.quiet} s of quiet")
     return "\n\n".join(out)
 
 
@@ -257,13 +227,18 @@ def main():
     servers = server(bench, args) if "server" in args.parts else {}
     parts = []
     if speeds:
-        parts += [speed_text(speeds), goals_text(speeds)]
+        parts.append(speed_text(speeds))
     if servers:
         parts.append(server_text(servers, args))
+    kept = bounds.Bounds()
+    bounds.of_speed(kept, speeds)
+    bounds.of_server(kept, servers)
+    parts.append(kept.text())
     if bench.missing:
         parts.append("left out, not built: " + ", ".join(bench.missing))
     parts.append(", ".join(f"{key} {value}" for key, value in facts.items()))
-    data = {"machine": facts, "missing": bench.missing, "speed": speeds, "server": servers}
+    data = {"machine": facts, "missing": bench.missing, "bounds": kept.rows, "speed": speeds,
+            "server": servers}
     report.write(args.out or args.build / "bench", "memory", "\n\n".join(parts), data,
                  chart(speeds, servers))
 
