@@ -94,7 +94,7 @@ static bool visit(walk_t *walk, cz_node_id_t id, size_t at)
     catzilla_slice_t segment = {begin, slash == NULL ? left : (size_t)(slash - begin)};
     size_t end = at + segment.size;
 
-    cz_node_id_t child = cz_tree_text_child(walk->router, id, segment);
+    cz_node_id_t child = node->has_text ? cz_tree_text_child(walk->router, id, segment) : 0;
     if (child != 0) {
         tell(walk, "text", segment);
         if (step(walk, child, end))

@@ -2,14 +2,14 @@
  * The lines of an access log. What a client sent is escaped, so that it can neither end a line
  * nor drive a terminal, and cut, so that a line fits the room that it was promised.
  */
+#include "server/accessline.h"
+
 #include "http/date.h"
 #include "http/text.h"
 
-#include <catzilla/accesslog.h>
-
+#include <stdint.h>
 #include <string.h>
 
-#define LINE_MOST  8192u
 #define VALUE_MOST 1024u /* bytes of one value; each may become six */
 
 /* One byte that stands for itself in neither format, behind `lead`. */
@@ -22,12 +22,29 @@ static char *put_hex(char *out, const char *lead, unsigned char byte)
     return out;
 }
 
+/* Whether each of eight bytes stands for itself in both formats. */
+static inline bool are_plain(uint64_t bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t quote = bytes ^ (each * '"'), slash = bytes ^ (each * '\\');
+    uint64_t del = bytes ^ (each * 0x7f);
+    uint64_t other = bytes | (bytes - each * ' ') | ((quote - each) & ~quote) |
+                     ((slash - each) & ~slash) | ((del - each) & ~del);
+    return (other & (each * 0x80)) == 0;
+}
+
 /* `lead` is what comes before two hexadecimal digits: \x in NCSA's formats, \u00 in JSON. */
 static char *put_escaped(char *out, catzilla_slice_t text, const char *lead, size_t most)
 {
-    size_t size = text.size < most ? text.size : most;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
+    const char *at = text.data, *end = at + (text.size < most ? text.size : most);
+    uint64_t bytes;
+    while (at < end) {
+        if (end - at >= 8 && (memcpy(&bytes, at, 8), are_plain(bytes))) {
+            out = cz_put(out, at, 8);
+            at += 8;
+            continue;
+        }
+        unsigned char byte = (unsigned char)*at++;
         if (byte < ' ' || byte > '~') {
             out = put_hex(out, lead, byte);
             continue;
@@ -40,10 +57,8 @@ static char *put_escaped(char *out, catzilla_slice_t text, const char *lead, siz
 }
 
 /* The two dates are those of RFC 9110 in another order. */
-static char *put_ncsa_date(char *out, uint64_t time_ms)
+static char *put_ncsa_date(char *out, const char date[CZ_DATE_SIZE])
 {
-    char date[CZ_DATE_SIZE];
-    cz_date_format((int64_t)(time_ms / 1000), date);
     *out++ = '[';
     out = cz_put(out, date + 5, 2);
     *out++ = '/';
@@ -55,12 +70,11 @@ static char *put_ncsa_date(char *out, uint64_t time_ms)
     return CZ_PUT(out, " +0000]");
 }
 
-static char *put_iso_date(char *out, uint64_t time_ms)
+/* Up to the second. */
+static char *put_iso_date(char *out, const char date[CZ_DATE_SIZE])
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char date[CZ_DATE_SIZE];
-    unsigned month = 0, ms = (unsigned)(time_ms % 1000);
-    cz_date_format((int64_t)(time_ms / 1000), date);
+    unsigned month = 0;
     while (month < 11 && memcmp(months + 3 * (size_t)month, date + 8, 3) != 0)
         month++;
     out = cz_put(out, date + 12, 4);
@@ -70,12 +84,28 @@ static char *put_iso_date(char *out, uint64_t time_ms)
     *out++ = '-';
     out = cz_put(out, date + 5, 2);
     *out++ = 'T';
-    out = cz_put(out, date + 17, 8);
+    return cz_put(out, date + 17, 8);
+}
+
+static char *put_date(char *out, int format, uint64_t second, cz_accessline_date_t *kept)
+{
+    if (kept->size == 0 || kept->second != second) {
+        char date[CZ_DATE_SIZE];
+        cz_date_format((int64_t)second, date);
+        char *end = format == CATZILLA_ACCESSLOG_JSON ? put_iso_date(kept->text, date)
+                                                      : put_ncsa_date(kept->text, date);
+        kept->second = second;
+        kept->size = (size_t)(end - kept->text);
+    }
+    return cz_put(out, kept->text, kept->size);
+}
+
+static char *put_ms(char *out, unsigned ms)
+{
     *out++ = '.';
     *out++ = (char)('0' + ms / 100);
     *out++ = (char)('0' + ms / 10 % 10);
     *out++ = (char)('0' + ms % 10);
-    *out++ = 'Z';
     return out;
 }
 
@@ -108,11 +138,12 @@ static char *put_quoted(char *out, catzilla_slice_t text)
     return out;
 }
 
-static char *put_ncsa(char *out, const catzilla_access_t *access, bool combined)
+static char *put_ncsa(char *out, const catzilla_access_t *access, cz_accessline_date_t *date,
+                      bool combined)
 {
     out = put_escaped(out, host_of(access->peer), "\\x", 64);
     out = CZ_PUT(out, " - - ");
-    out = put_ncsa_date(out, access->time_ms);
+    out = put_date(out, CATZILLA_ACCESSLOG_COMMON, access->time_ms / 1000, date);
     out = CZ_PUT(out, " \"");
     if (access->method.size == 0) {
         *out++ = '-';
@@ -160,11 +191,12 @@ static char *put_count(char *out, const char *name, uint64_t value)
     return cz_put_number(out, value);
 }
 
-static char *put_json(char *out, const catzilla_access_t *access)
+static char *put_json(char *out, const catzilla_access_t *access, cz_accessline_date_t *date)
 {
     out = CZ_PUT(out, "{\"time\":\"");
-    out = put_iso_date(out, access->time_ms);
-    *out++ = '"';
+    out = put_date(out, CATZILLA_ACCESSLOG_JSON, access->time_ms / 1000, date);
+    out = put_ms(out, (unsigned)(access->time_ms % 1000));
+    out = CZ_PUT(out, "Z\"");
     out = put_member(out, "peer", access->peer, 64);
     out = put_member(out, "method", access->method, 64);
     out = put_member(out, "target", access->target, 700);
@@ -180,15 +212,21 @@ static char *put_json(char *out, const catzilla_access_t *access)
     return out;
 }
 
+char *cz_accessline_put(int format, const catzilla_access_t *access, cz_accessline_date_t *date,
+                        char *out)
+{
+    if (format == CATZILLA_ACCESSLOG_JSON)
+        out = put_json(out, access, date);
+    else
+        out = put_ncsa(out, access, date, format == CATZILLA_ACCESSLOG_COMBINED);
+    *out++ = '\n';
+    return out;
+}
+
 size_t catzilla_accesslog_line(int format, const catzilla_access_t *access, char *out, size_t size)
 {
-    char *end = out;
-    if (size < LINE_MOST)
+    cz_accessline_date_t date = {0};
+    if (size < CZ_ACCESSLINE_MOST)
         return 0;
-    if (format == CATZILLA_ACCESSLOG_JSON)
-        end = put_json(out, access);
-    else
-        end = put_ncsa(out, access, format == CATZILLA_ACCESSLOG_COMBINED);
-    *end++ = '\n';
-    return (size_t)(end - out);
+    return (size_t)(cz_accessline_put(format, access, &date, out) - out);
 }

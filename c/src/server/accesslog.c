@@ -4,7 +4,7 @@
  * for an instant, the thread that takes the buffer away and leaves an empty one. The first line
  * after a silence wakes the thread, which then lets more lines gather before it writes them all.
  */
-#include <catzilla/accesslog.h>
+#include "server/accessline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SHARDS    16u   /* workers past this many share */
-#define LINE_MOST 8192u /* what catzilla_accesslog_line() wants */
+#define SHARDS 16u /* workers past this many share */
 
 typedef struct shard {
     pthread_mutex_t mutex;
     char *bytes; /* NULL until the first line */
     size_t used;
+    cz_accessline_date_t date;
     char apart[64]; /* so that two workers share no cache line */
 } shard_t;
 
@@ -127,25 +127,37 @@ static void wake(catzilla_accesslog_t *log, bool hurries)
     pthread_mutex_unlock(&log->mutex);
 }
 
+/* Appends a line; 0 where there is no room for it. The shard is locked. */
+static size_t append(const catzilla_accesslog_t *log, shard_t *shard,
+                     const catzilla_access_t *access)
+{
+    size_t room = log->options.buffer_bytes;
+    if (shard->bytes == NULL)
+        shard->bytes = catzilla_malloc(room);
+    if (shard->bytes == NULL || room - shard->used < CZ_ACCESSLINE_MOST)
+        return 0;
+    char *begin = shard->bytes + shard->used;
+    char *end = cz_accessline_put(log->options.format, access, &shard->date, begin);
+    size_t size = (size_t)(end - begin);
+    shard->used += size;
+    return size;
+}
+
 void catzilla_accesslog_write(const catzilla_access_t *access, void *data)
 {
     catzilla_accesslog_t *log = data;
     shard_t *shard = &log->shards[access->worker % SHARDS];
-    size_t room = log->options.buffer_bytes;
-    size_t before, size = 0;
+    size_t half = log->options.buffer_bytes / 2;
     pthread_mutex_lock(&shard->mutex);
-    before = shard->used;
-    if (shard->bytes == NULL)
-        shard->bytes = catzilla_malloc(room);
-    if (shard->bytes != NULL)
-        size = catzilla_accesslog_line(log->options.format, access, shard->bytes + before,
-                                       room - before);
-    shard->used += size;
+    size_t before = shard->used;
+    size_t size = append(log, shard, access);
+    /* Under the lock, so that who finds it set has the thread come by the line. */
+    bool waits = atomic_load(&log->waits);
     pthread_mutex_unlock(&shard->mutex);
     if (size == 0)
         atomic_fetch_add(&log->dropped, 1);
-    bool hurries = before < room / 2 && before + size >= room / 2;
-    if (!atomic_exchange(&log->waits, true) || hurries)
+    bool hurries = before < half && before + size >= half;
+    if ((!waits && !atomic_exchange(&log->waits, true)) || hurries)
         wake(log, hurries);
 }
 
@@ -167,7 +179,7 @@ static int options_read(const catzilla_accesslog_options_t *given,
         return CATZILLA_ERR_INVALID;
     memcpy(out, given, given->size);
     if ((out->path == NULL && out->fd < 0) || out->format < CATZILLA_ACCESSLOG_COMMON ||
-        out->format > CATZILLA_ACCESSLOG_JSON || out->buffer_bytes < 2 * (size_t)LINE_MOST)
+        out->format > CATZILLA_ACCESSLOG_JSON || out->buffer_bytes < 2 * (size_t)CZ_ACCESSLINE_MOST)
         return CATZILLA_ERR_INVALID;
     return 0;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Files up to this size are read at once and gather with other replies. */
@@ -14,29 +13,25 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
                           int status, uint64_t body_bytes)
 {
     const catzilla_server_options_t *options = connection->worker->options;
+    const catzilla_slice_t none = CATZILLA_SLICE("");
+    bool parsed = request != NULL && request->message.head_complete;
+    uint64_t now_ns = uv_hrtime();
     catzilla_access_t access;
-    memset(&access, 0, sizeof access);
     access.size = sizeof access;
-    access.method = access.target = access.peer = CATZILLA_SLICE("");
+    access.peer = request == NULL ? none : catzilla_request_peer(request);
+    access.method = parsed ? catzilla_request_method(request) : none;
+    access.target = parsed ? catzilla_request_target(request) : none;
     access.status = status;
     access.body_bytes = body_bytes;
+    access.duration_ns = request == NULL ? 0 : now_ns - request->started_ns;
+    access.time_ms = cz_worker_wall_ms(connection->worker, now_ns);
+    access.memory_peak = request == NULL ? 0 : cz_request_memory(request);
     access.worker = connection->worker->index;
-    access.version = CATZILLA_SLICE("");
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    access.time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    if (request != NULL) {
-        access.memory_peak = cz_request_memory(request);
-        access.peer = catzilla_request_peer(request);
-        access.duration_ns = uv_hrtime() - request->started_ns;
-        if (request->message.head_complete) {
-            access.method = catzilla_request_method(request);
-            access.target = catzilla_request_target(request);
-            access.version = request->message.head.minor == 0 ? CATZILLA_SLICE("HTTP/1.0")
-                                                              : CATZILLA_SLICE("HTTP/1.1");
-            access.request = request;
-        }
-    }
+    access.version = none;
+    if (parsed)
+        access.version = request->message.head.minor == 0 ? CATZILLA_SLICE("HTTP/1.0")
+                                                          : CATZILLA_SLICE("HTTP/1.1");
+    access.request = parsed ? request : NULL;
     options->access(&access, options->access_data);
 }
 

@@ -192,7 +192,7 @@ static void go_on(cz_connection_t *connection)
     cz_worker_flush_later(connection->worker, connection);
 }
 
-static bool request_begin(cz_connection_t *connection, char *base);
+static bool request_begin(cz_connection_t *connection, char *base, uint64_t *now_ns);
 
 /*
  * Keeps what this read leaves over: `data` to `end` was not parsed, and of an unfinished request
@@ -283,6 +283,7 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         return;
     }
     connection->parsing = true;
+    uint64_t now_ns = 0;
     while (data < end && may_parse(connection)) {
         if (connection->request == NULL &&
             connection->output.queued >= connection->worker->options->max_output_bytes) {
@@ -291,7 +292,7 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
             cz_worker_flush_later(connection->worker, connection);
             break;
         }
-        if (connection->request == NULL && !request_begin(connection, data)) {
+        if (connection->request == NULL && !request_begin(connection, data, &now_ns)) {
             cz_connection_refuse(connection, 503);
             break;
         }
@@ -361,15 +362,19 @@ static cz_regions_t *regions_of(void *owner)
 
 static const cz_request_owner_ops_t owner_ops = {peer_text, resume_reading, regions_of};
 
-static bool request_begin(cz_connection_t *connection, char *base)
+/* Requests that came in one read began together, so the first of them asks for `*now_ns`. */
+static bool request_begin(cz_connection_t *connection, char *base, uint64_t *now_ns)
 {
     cz_worker_t *worker = connection->worker;
     connection->request =
         cz_request_create(&worker->requests, &worker->limits, base, &owner_ops, connection);
     if (connection->request == NULL)
         return false;
-    if (worker->options->access != NULL)
-        connection->request->started_ns = uv_hrtime();
+    if (worker->options->access != NULL) {
+        if (*now_ns == 0)
+            *now_ns = uv_hrtime();
+        connection->request->started_ns = *now_ns;
+    }
     connection->began_ms = uv_now(worker->loop);
     return true;
 }

@@ -43,6 +43,17 @@ const char *cz_worker_date_renew(cz_worker_t *worker)
     return worker->date_line;
 }
 
+uint64_t cz_worker_wall_ms(cz_worker_t *worker, uint64_t now_ns)
+{
+    if (worker->wall_ahead_ns == 0) {
+        struct timespec wall;
+        clock_gettime(CLOCK_REALTIME, &wall);
+        worker->wall_ahead_ns =
+            (uint64_t)wall.tv_sec * 1000000000 + (uint64_t)wall.tv_nsec - uv_hrtime();
+    }
+    return (worker->wall_ahead_ns + now_ns) / 1000000;
+}
+
 void cz_worker_flush_later(cz_worker_t *worker, cz_connection_t *connection)
 {
     if (connection->flush_queued)
@@ -77,6 +88,7 @@ static void on_check(uv_check_t *check)
     cz_worker_t *worker = check->data;
     flush_all(worker);
     worker->date_fresh = false;
+    worker->wall_ahead_ns = 0;
 }
 
 static uint64_t tick_interval(const cz_worker_t *worker)

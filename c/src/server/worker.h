@@ -50,8 +50,9 @@ typedef struct cz_worker {
     bool draining;
     bool has_drained; /* no connection is left */
     cz_drain_counts_t drained;
-    bool date_fresh; /* cleared once an iteration of the loop */
-    bool active;     /* a request was served since the last tick */
+    bool date_fresh;        /* cleared once an iteration of the loop, as is `wall_ahead_ns` */
+    bool active;            /* a request was served since the last tick */
+    uint64_t wall_ahead_ns; /* what the time since 1970 has over the loop's clock; 0: to be asked */
     int64_t date_second;
     char date_line[CZ_DATE_LINE_SIZE];
     char apart[128]; /* so that two workers share no cache line */
@@ -90,6 +91,9 @@ static inline const char *cz_worker_date(cz_worker_t *worker)
 {
     return worker->date_fresh ? worker->date_line : cz_worker_date_renew(worker);
 }
+
+/* Milliseconds since 1970, for a reading of the loop's clock in this iteration. */
+uint64_t cz_worker_wall_ms(cz_worker_t *worker, uint64_t now_ns);
 
 /* Puts a connection on the list of those that the check flushes. */
 void cz_worker_flush_later(cz_worker_t *worker, struct cz_connection *connection);
