@@ -200,7 +200,7 @@ typedef enum catzilla_body_event {
 } catzilla_body_event_t;
 
 /*
- * Takes a body piece by piece. `data` is borrowed for the call. A negative code answers 500, as a
+ * Takes a body piece by piece. `data` is borrowed for the call. A negative code answers as a
  * handler's does, and no call follows.
  */
 typedef int (*catzilla_body_fn)(catzilla_request_t *request, catzilla_response_t *response,
