@@ -185,6 +185,17 @@ static int given_up(catzilla_request_t *request, catzilla_response_t *response, 
     return catzilla_response_abort(response);
 }
 
+/* Begins a body and says no more. */
+static int open_ended(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    int rc = stream_begin(response);
+    if (rc == 0)
+        catzilla_response_write(response, CATZILLA_SLICE("half"));
+    return rc;
+}
+
 static void raw_data(catzilla_response_t *response, catzilla_slice_t data, void *user_data)
 {
     (void)user_data;
@@ -261,6 +272,7 @@ int routes_add(catzilla_server_t *server, void *files)
         {"GET", "/late", deferred, "late"},
         {"GET", "/streamed", streamed, NULL},
         {"GET", "/given-up", given_up, NULL},
+        {"GET", "/open", open_ended, NULL},
         {"GET", "/upgrade", upgraded, NULL},
     };
     int rc = 0;

@@ -2,6 +2,7 @@
 #include "routes.h"
 #include "stepped.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,11 +115,37 @@ static void an_end_that_meets_the_replies_does_not_lose_them(void **state)
     serve(end_at_once, NULL);
 }
 
+/* Leaves with the head and a part of the body read; the server stops then. */
+static void begin_to_read(uint16_t port, void *data)
+{
+    static const char get[] = "GET /open HTTP/1.0\r\n\r\n";
+    char reply[4096];
+    int *fd = data;
+    *fd = stepped_connect(port);
+    assert_true(stepped_send(*fd, get, sizeof get - 1));
+    size_t size = stepped_receive(*fd, reply, sizeof reply - 1, 1);
+    reply[size] = '\0';
+    assert_string_equal(strstr(reply, "\r\n\r\n"), "\r\n\r\nhalf");
+}
+
+/* To a peer of 1.0 an orderly end would be that of the body. */
+static void a_stream_that_is_cut_off_does_not_look_whole(void **state)
+{
+    char byte;
+    int fd;
+    (void)state;
+    serve(begin_to_read, &fd);
+    assert_int_equal(recv(fd, &byte, 1, 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_meanwhile_is_kept_in_order),
         cmocka_unit_test(an_end_that_meets_the_replies_does_not_lose_them),
+        cmocka_unit_test(a_stream_that_is_cut_off_does_not_look_whole),
         cmocka_unit_test(a_connection_lost_before_its_reply_leaves_nothing),
     };
     return cmocka_run_group_tests_name("replies put off", tests, NULL, NULL);

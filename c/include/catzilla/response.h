@@ -143,7 +143,8 @@ typedef struct catzilla_stream {
 /**
  * Sends the head with the status and fields set so far; the body follows by
  * catzilla_response_write() and catzilla_response_end(), in chunks or, for a peer that speaks 1.0,
- * up to the connection's end. What the handler returns is ignored then.
+ * up to the connection's end, which is a reset where the body was cut off. What the handler returns
+ * is ignored then.
  * Memory:  copies the struct; `response` and its request live until on_close.
  * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later.
  * Errors:  CATZILLA_ERR_STATE for a reply that is sent, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM;

@@ -67,13 +67,31 @@ void cz_connection_release(cz_connection_t *connection)
     cz_pool_give(&connection->worker->connections, connection, CZ_CONNECTION_BLOCK);
 }
 
+static void close_handle(cz_connection_t *connection)
+{
+    connection->closing = true;
+    cz_connection_wait(connection, CZ_WAIT_NOTHING);
+    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+}
+
+void cz_connection_reset(cz_connection_t *connection)
+{
+    const struct linger at_once = {1, 0};
+    if (connection->closing)
+        return;
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_handle(connection);
+}
+
 void cz_connection_close(cz_connection_t *connection)
 {
     if (connection->closing)
         return;
-    connection->closing = true;
-    cz_connection_wait(connection, CZ_WAIT_NOTHING);
-    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+    /* A body that only the connection's end ends would look whole after an orderly one. */
+    if (connection->pending != NULL && connection->pending->framing == CZ_FRAMING_CLOSE)
+        cz_connection_reset(connection);
+    else
+        close_handle(connection);
 }
 
 /* Makes room in the connection's own buffer; the request's offsets follow its first byte. */

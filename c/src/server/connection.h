@@ -117,6 +117,9 @@ void cz_connection_flush(cz_connection_t *connection);
 /* Closes at once; also a connection that is closing already. */
 void cz_connection_close(cz_connection_t *connection);
 
+/* The same, and the peer can tell that it is no orderly end. */
+void cz_connection_reset(cz_connection_t *connection);
+
 /* What a connection waited for has not come in time. */
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait);
 

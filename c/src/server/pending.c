@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 static int on_defer(catzilla_response_t *response)
 {
@@ -147,15 +146,9 @@ static void on_end(catzilla_response_t *response)
     cz_worker_flush_later(connection->worker, connection);
 }
 
-/* A body that only the connection's end ends would look whole after an orderly close. */
 static void on_abort(catzilla_response_t *response)
 {
-    cz_connection_t *connection = response->owner;
-    const struct linger at_once = {1, 0};
-    if (connection->closing)
-        return;
-    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    cz_connection_close(connection);
+    cz_connection_reset(response->owner);
 }
 
 static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
