@@ -70,6 +70,9 @@ const kind_t kinds[] = {
 
 const size_t kind_count = sizeof kinds / sizeof *kinds;
 
+catzilla_server_t *kind_server;
+catzilla_drain_report_t kind_report = CATZILLA_DRAIN_REPORT_INIT;
+
 static char folder[] = "/tmp/catzilla-kinds-XXXXXX";
 
 static void write_file(const char *name, size_t size)
@@ -144,10 +147,13 @@ void kind_serve(const kind_t *kind, catzilla_static_t *files,
     assert_int_equal(routes_add(server, files), 0);
     if ((as & PROXIED) != 0)
         assert_int_equal(catzilla_server_trust_proxy(server, "127.0.0.1"), 0);
+    kind_server = server;
     if ((as & IN_LOOP) != 0)
         assert_int_equal(stepped_run_in_loop(server, &loop, script, data), 0);
     else
         assert_int_equal(stepped_run(server, script, data), 0);
+    kind_server = NULL;
+    catzilla_server_drain_report(server, &kind_report);
     catzilla_server_destroy(server);
     assert_int_equal(uv_loop_close(&loop), 0);
     catzilla_accesslog_destroy(log);

@@ -31,6 +31,10 @@ catzilla_static_t *kinds_mount(void);
 void kind_serve(const kind_t *kind, catzilla_static_t *files,
                 void (*script)(uint16_t port, void *data), void *data);
 
+/* The server that kind_serve() runs, and what its drain reported if there was one. */
+extern catzilla_server_t *kind_server;
+extern catzilla_drain_report_t kind_report;
+
 /* Sends the request in pieces, so that an unfinished head and body are kept. */
 void kind_send(int fd, const kind_t *kind);
 
