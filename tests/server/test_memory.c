@@ -171,11 +171,42 @@ static void what_is_kept_for_reuse_is_shed_first(void **state)
     serve(NULL, with_much_to_shed);
 }
 
+static uint64_t peak;
+
+static void take_peak(const catzilla_access_t *access, void *user_data)
+{
+    (void)user_data;
+    assert_int_equal(access->status, 200);
+    peak = access->memory_peak;
+}
+
+static void of_each_size(uint16_t port, void *data)
+{
+    (void)data;
+    expect_hello(port);
+    assert_in_range(peak, 1000, 16384);
+    expect(port, "GET /scratch HTTP/1.1\r\nHost: a\r\n\r\n", 0, "200");
+    assert_in_range(peak, 20000, 50000);
+    expect(port, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n", 200000, "200");
+    assert_in_range(peak, 200000, 600000);
+    expect(port, "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n", 200000, "200");
+    assert_in_range(peak, 1000, 100000);
+}
+
+static void the_access_log_tells_what_a_request_held(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.access = take_peak;
+    serve(&options, of_each_size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_holds_no_more_than_its_limit),
         cmocka_unit_test(a_class_past_its_budget_is_answered_503),
+        cmocka_unit_test(the_access_log_tells_what_a_request_held),
         cmocka_unit_test(what_is_kept_for_reuse_is_shed_first),
     };
     return cmocka_run_group_tests_name("limits of memory", tests, NULL, NULL);

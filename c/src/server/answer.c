@@ -26,6 +26,9 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
     access.duration_ns = request == NULL ? 0 : now_ns - request->started_ns;
     access.time_ms = cz_worker_wall_ms(connection->worker, now_ns);
     access.memory_peak = request == NULL ? 0 : cz_request_memory(request);
+    /* A request with a copy of its own has left the buffer to those behind it. */
+    if (request != NULL && request->detached == NULL)
+        access.memory_peak += connection->own_size;
     access.worker = connection->worker->index;
     access.version = none;
     if (parsed)
