@@ -148,6 +148,20 @@ static void aligned_blocks_are_aligned_large_ones_too(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void empty_blocks_have_addresses_of_their_own(void **state)
+{
+    (void)state;
+    catzilla_region_t *region = new_region(CATZILLA_MEMORY_RESPONSE);
+    for (size_t alignment = 1; alignment <= 4096; alignment *= 2)
+        for (int i = 0; i < 8; i++) {
+            char *first = catzilla_region_aligned(region, alignment, 0);
+            char *second = catzilla_region_alloc(region, 0);
+            if (first == second)
+                fail_msg("empty blocks share an address, the first a multiple of %zu", alignment);
+        }
+    catzilla_region_destroy(region);
+}
+
 static void text_is_copied_and_printed_into_the_region(void **state)
 {
     char long_text[9000];
@@ -387,6 +401,7 @@ int main(void)
         cmocka_unit_test(chunks_are_used_again_by_the_thread),
         cmocka_unit_test(zalloc_gives_zeroes_after_a_reset),
         cmocka_unit_test(aligned_blocks_are_aligned_large_ones_too),
+        cmocka_unit_test(empty_blocks_have_addresses_of_their_own),
         cmocka_unit_test(text_is_copied_and_printed_into_the_region),
         cmocka_unit_test(a_size_past_everything_is_refused),
         cmocka_unit_test(a_region_of_no_class_is_refused),

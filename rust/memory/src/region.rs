@@ -219,9 +219,10 @@ impl Region {
         if alignment <= ALIGNMENT {
             return self.alloc(size);
         }
-        // Every block is a multiple of 16 already, so this much more always reaches the next multiple.
+        // Every block is a multiple of 16 already, so this much more always reaches the next multiple. An
+        // empty block keeps a byte, or it could begin where the next one does.
         let slack = alignment.saturating_sub(ALIGNMENT);
-        let block = self.alloc(size.saturating_add(slack))?;
+        let block = self.alloc(size.max(1).saturating_add(slack))?;
         let skip = block.align_offset(alignment);
         // SAFETY: `skip` is at most the slack.
         Some(unsafe { block.add(skip) })
