@@ -164,13 +164,16 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         on_ended(connection, size);
         return;
     }
-    connection->moved += (size_t)size;
-    if (connection->lingers || connection->ends)
-        return;
+    /* A peer that lags behind is to read, whatever it says meanwhile. */
+    if (connection->deadline.wait != CZ_WAIT_WRITE)
+        connection->moved += (size_t)size;
+    /* A raw stream may be the connection's last reply, and still hears its peer. */
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
         return;
     }
+    if (connection->lingers || connection->ends)
+        return;
     if (connection->own == NULL) {
         parse(connection, buffer->base, (size_t)size);
         return;
@@ -247,13 +250,16 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
 void cz_connection_wait_input(cz_connection_t *connection)
 {
     cz_wait_t wait = CZ_WAIT_REQUEST;
-    if (connection->closing || connection->lingers || connection->writing)
+    const catzilla_request_t *request = connection->request;
+    if (connection->closing || connection->writing)
         return;
-    /* A reply that is put off or streamed takes the time that its handler takes. */
-    if (connection->pending != NULL)
+    /* A reply put off or streamed, and a body whose reader pauses, take their handler's time. */
+    if (connection->pending != NULL || (request != NULL && request->paused))
         wait = CZ_WAIT_NOTHING;
-    if (connection->request != NULL)
-        wait = connection->request->message.head_complete ? CZ_WAIT_BODY : CZ_WAIT_HEAD;
+    else if (connection->lingers)
+        return;
+    else if (request != NULL)
+        wait = request->message.head_complete ? CZ_WAIT_BODY : CZ_WAIT_HEAD;
     /* Head and body have one deadline each, however many reads they take. */
     if (wait == CZ_WAIT_REQUEST)
         cz_deadline_renew(&connection->worker->deadlines, &connection->deadline, wait,
@@ -355,8 +361,10 @@ void cz_connection_resume(cz_connection_t *connection)
     size_t unparsed = connection->own_unparsed;
     if (connection->own != NULL && unparsed < connection->own_used)
         parse(connection, connection->own + unparsed, connection->own_used - unparsed);
-    if (!connection->paused && may_parse(connection))
-        cz_connection_read_start(connection);
+    if (connection->paused || !may_parse(connection))
+        return;
+    cz_connection_read_start(connection);
+    cz_connection_wait_input(connection);
 }
 
 static void resume_reading(void *owner)

@@ -110,9 +110,16 @@ void cz_connection_flush(cz_connection_t *connection)
         cz_connection_pending_drained(connection);
     if (connection->closing || connection->writing || connection->output.first != NULL)
         return;
+    /* The peer has caught up, so a stream may now be as quiet as it likes. */
+    if (connection->deadline.wait == CZ_WAIT_WRITE)
+        cz_connection_wait_input(connection);
     if (connection->pending != NULL) {
-        if (connection->pending->phase != CZ_REPLY_ENDED)
+        if (connection->pending->phase != CZ_REPLY_ENDED) {
+            /* The owner of a raw stream would never hear that its peer has left. */
+            if (connection->peer_ended && cz_connection_is_raw(connection))
+                cz_connection_close(connection);
             return;
+        }
         cz_connection_pending_sent(connection);
         if (connection->closing || connection->output.first != NULL)
             return;
@@ -121,6 +128,4 @@ void cz_connection_flush(cz_connection_t *connection)
     bool all_done = connection->peer_ended && connection->pending == NULL;
     if (connection->ends || all_done)
         finish(connection);
-    else if (connection->deadline.wait == CZ_WAIT_WRITE)
-        cz_connection_wait_input(connection);
 }
