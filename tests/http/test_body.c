@@ -70,6 +70,48 @@ static int upload(catzilla_request_t *request, catzilla_response_t *response, vo
     return catzilla_request_read_body(request, on_upload, record);
 }
 
+/* Reads nothing, and goes on when it is told that nothing more comes. */
+static int on_stalled(catzilla_request_t *request, catzilla_response_t *response,
+                      catzilla_body_event_t event, catzilla_slice_t data, void *user_data)
+{
+    (void)response;
+    (void)data;
+    (void)user_data;
+    if (event != CATZILLA_BODY_ABORTED)
+        return CATZILLA_ERR_INVALID;
+    catzilla_request_resume(request);
+    atomic_fetch_add(&aborted, 1);
+    return 0;
+}
+
+static int stall(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)response;
+    (void)user_data;
+    catzilla_request_pause(request);
+    return catzilla_request_read_body(request, on_stalled, NULL);
+}
+
+static int on_ignored(catzilla_request_t *request, catzilla_response_t *response,
+                      catzilla_body_event_t event, catzilla_slice_t data, void *user_data)
+{
+    (void)request;
+    (void)data;
+    (void)user_data;
+    return event == CATZILLA_BODY_END ? catzilla_response_body(response, CATZILLA_SLICE("end")) : 0;
+}
+
+/* May not be put off by its handler while its body is still to come. */
+static int hasty(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)user_data;
+    int rc = catzilla_request_read_body(request, on_ignored, NULL);
+    assert_int_equal(catzilla_response_defer(response), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_response_stream(response, &stream), CATZILLA_ERR_STATE);
+    return rc;
+}
+
 static int begin(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -77,6 +119,7 @@ static int begin(void **state)
     options.max_body_bytes = 1000;
     host_create(&host, &options);
     catzilla_server_route_streaming(host.server, "POST", "/upload", upload, NULL);
+    catzilla_server_route_streaming(host.server, "POST", "/hasty", hasty, NULL);
     host_start(&host);
     atomic_store(&aborted, 0);
     return 0;
@@ -160,13 +203,46 @@ static void a_body_cut_off_is_told_to_its_reader(void **state)
     assert_int_equal(atomic_load(&aborted), 1);
 }
 
+static void a_reader_told_of_the_end_is_not_called_again(void **state)
+{
+    static const char post[] = "POST /stall HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    host_t hurried;
+    size_t size;
+    (void)state;
+    options.total_timeout_ms = 100;
+    host_create(&hurried, &options);
+    catzilla_server_route_streaming(hurried.server, "POST", "/stall", stall, NULL);
+    host_start(&hurried);
+    char *reply = client_exchange(hurried.port, post, sizeof post - 1, 0, &size);
+    assert_true(size > 12);
+    assert_memory_equal(reply, "HTTP/1.1 408", 12);
+    assert_null(strstr(reply + 12, "HTTP/1.1"));
+    free(reply);
+    host_stop(&hurried);
+    assert_int_equal(atomic_load(&aborted), 1);
+}
+
+static void a_reply_waits_for_its_body_however_short(void **state)
+{
+    (void)state;
+    host_expect(&host, "POST /hasty HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+                HEAD200 "Content-Length: 3\r\n\r\nend");
+    host_expect(&host, "POST /hasty HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+                HEAD200 "Content-Length: 3\r\n\r\nend");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(a_body_is_read_as_it_comes),           CASE(a_body_past_its_own_limit_is_refused),
-        CASE(a_reader_may_refuse_halfway),          CASE(a_handler_may_refuse_the_body),
+        CASE(a_body_is_read_as_it_comes),
+        CASE(a_body_past_its_own_limit_is_refused),
+        CASE(a_reader_may_refuse_halfway),
+        CASE(a_handler_may_refuse_the_body),
         CASE(a_body_cut_off_is_told_to_its_reader),
+        CASE(a_reader_told_of_the_end_is_not_called_again),
+        CASE(a_reply_waits_for_its_body_however_short),
     };
     return cmocka_run_group_tests_name("body", tests, NULL, NULL);
 }

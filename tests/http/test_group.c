@@ -76,9 +76,22 @@ static int streamed(catzilla_request_t *request, catzilla_response_t *response, 
     return rc != 0 ? rc : catzilla_response_end(response);
 }
 
+/* Wants to answer when the reply is made already. */
+static void meddle(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    assert_int_equal(catzilla_response_defer(response), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_response_stream(response, &stream), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("x")), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_response_early_hint(response, CATZILLA_SLICE("</a>")),
+                     CATZILLA_ERR_STATE);
+}
+
 static int begin(void **state)
 {
-    catzilla_group_t *api, *users, *locked, *faulty;
+    catzilla_group_t *api, *users, *locked, *faulty, *meddled;
     (void)state;
     host_create(&host, NULL);
     catzilla_group_t *root = catzilla_server_root(host.server);
@@ -97,6 +110,10 @@ static int begin(void **state)
     assert_int_equal(catzilla_group_use(locked, guard, NULL, NULL), 0);
     assert_int_equal(catzilla_group_use(locked, before, after, "inner"), 0);
     assert_int_equal(catzilla_group_use(faulty, broken, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_create(api, "/meddle", &meddled), 0);
+    assert_int_equal(catzilla_group_route(meddled, "GET", "/plain", handler, NULL), 0);
+    assert_int_equal(catzilla_group_route(meddled, "GET", "/stream", streamed, NULL), 0);
+    assert_int_equal(catzilla_group_use(meddled, NULL, meddle, NULL), 0);
     assert_int_equal(catzilla_group_use(root, before, after, "root"), 0);
     assert_int_equal(catzilla_group_use(api, NULL, after, "api"), 0);
     assert_true(catzilla_router_has(catzilla_server_router(host.server), "GET",
@@ -183,6 +200,35 @@ static void a_streamed_reply_is_left_before_its_head(void **state)
     expect("/api/users/7/stream", "", "200", "+root+users!-users200-api200-root200");
 }
 
+static void what_comes_after_a_handler_cannot_answer_anew(void **state)
+{
+    (void)state;
+    expect("/api/meddle/plain", "", "200", "+root!-api200-root200");
+    trace[0] = '\0';
+    expect("/api/meddle/stream", "", "200", "+root!-api200-root200");
+}
+
+static void a_group_that_is_full_leaves_the_others_alone(void **state)
+{
+    catzilla_group_t *full, *other;
+    (void)state;
+    host_stop(&host);
+    host_create(&host, NULL);
+    catzilla_group_t *root = catzilla_server_root(host.server);
+    assert_int_equal(catzilla_group_create(root, "/full", &full), 0);
+    assert_int_equal(catzilla_group_create(root, "/other", &other), 0);
+    assert_int_equal(catzilla_group_route(full, "GET", "", handler, NULL), 0);
+    assert_int_equal(catzilla_group_route(other, "GET", "", handler, NULL), 0);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(catzilla_group_use(full, NULL, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_use(full, before, NULL, "late"), CATZILLA_ERR_LIMIT);
+    assert_int_equal(catzilla_group_use(other, before, after, "other"), 0);
+    host_start(&host);
+    expect("/full", "", "200", "!");
+    trace[0] = '\0';
+    expect("/other", "", "200", "+other!-other200");
+}
+
 static void groups_are_made_before_the_server_runs(void **state)
 {
     catzilla_group_t *group;
@@ -222,6 +268,8 @@ int main(void)
         CASE(a_failure_answers_500_on_the_way_back),
         CASE(the_outermost_runs_for_unknown_paths),
         CASE(a_streamed_reply_is_left_before_its_head),
+        CASE(what_comes_after_a_handler_cannot_answer_anew),
+        CASE(a_group_that_is_full_leaves_the_others_alone),
         CASE(groups_are_made_before_the_server_runs),
         CASE(malformed_prefixes_are_refused),
     };

@@ -143,6 +143,39 @@ static void a_watched_signal_reaches_the_server(void **state)
     assert_int_equal(seen, SIGUSR1);
 }
 
+static int tell_loop(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)response;
+    *(catzilla_loop_t **)user_data = catzilla_loop_of(request);
+    return 0;
+}
+
+static void never_called(void *user_data)
+{
+    (void)user_data;
+    abort();
+}
+
+static void a_loop_that_has_ended_refuses_calls(void **state)
+{
+    static const char ask[] = "GET /loop HTTP/1.1\r\nHost: a\r\n\r\n";
+    catzilla_loop_t *loop = NULL;
+    host_t host;
+    size_t size;
+    (void)state;
+    host_create(&host, NULL);
+    assert_int_equal(catzilla_server_route(host.server, "GET", "/loop", tell_loop, &loop), 0);
+    assert_int_equal(catzilla_server_listen(host.server), 0);
+    assert_int_equal(catzilla_server_port(host.server, &host.port), 0);
+    assert_int_equal(catzilla_server_start(host.server), 0);
+    free(client_exchange(host.port, ask, sizeof ask - 1, 0, &size));
+    assert_int_equal(catzilla_server_stop(host.server), 0);
+    assert_int_equal(catzilla_server_join(host.server), 0);
+    assert_non_null(loop);
+    assert_int_equal(catzilla_loop_post(loop, never_called, NULL), CATZILLA_ERR_STATE);
+    catzilla_server_destroy(host.server);
+}
+
 static void newer_or_contradicting_options_are_refused(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -204,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_stop_before_run_makes_it_return),
         cmocka_unit_test(a_server_that_never_ran_is_destroyed),
         cmocka_unit_test(a_watched_signal_reaches_the_server),
+        cmocka_unit_test(a_loop_that_has_ended_refuses_calls),
         cmocka_unit_test(newer_or_contradicting_options_are_refused),
         cmocka_unit_test(older_options_take_the_defaults),
         cmocka_unit_test(connections_open_at_stop_are_closed),

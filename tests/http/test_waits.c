@@ -1,5 +1,4 @@
-/* Whose time it is: deadlines are for what the peer owes, not for what a handler takes its time
- * over. */
+/* Deadlines are for what the peer owes, not for what a handler takes its time over. */
 #include "host.h"
 
 #include <errno.h>

@@ -158,6 +158,23 @@ static void conflicts_name_both_patterns(void **state)
     catzilla_router_destroy(router);
 }
 
+static void methods_have_a_limit_that_is_told(void **state)
+{
+    catzilla_router_t *router;
+    char method[] = "M00";
+    int rc = 0;
+    (void)state;
+    assert_int_equal(catzilla_router_create(&router), 0);
+    for (int i = 0; i < 100 && rc == 0; i++) {
+        method[1] = (char)('0' + i / 10);
+        method[2] = (char)('0' + i % 10);
+        rc = catzilla_router_add(router, method, "/", NULL);
+    }
+    assert_int_equal(rc, CATZILLA_ERR_LIMIT);
+    assert_non_null(strstr(catzilla_router_trouble(router), method));
+    catzilla_router_destroy(router);
+}
+
 static void routes_are_listed_found_and_explained(void **state)
 {
     catzilla_router_t *router;
@@ -200,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_method_that_lacks_is_told_from_a_path_that_lacks),
         cmocka_unit_test(head_has_a_route_of_its_own_where_it_wants),
         cmocka_unit_test(conflicts_name_both_patterns),
+        cmocka_unit_test(methods_have_a_limit_that_is_told),
         cmocka_unit_test(routes_are_listed_found_and_explained),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The log's thread: every line arrives whole, whoever wrote it, and nobody waits for the file. */
 #include <catzilla/accesslog.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,6 +126,24 @@ static void a_file_that_takes_nothing_holds_up_nobody(void **state)
     close(ends[0]);
 }
 
+static void an_end_does_not_wait_for_a_reader_that_never_comes(void **state)
+{
+    catzilla_accesslog_options_t options = CATZILLA_ACCESSLOG_OPTIONS_INIT;
+    catzilla_access_t access = access_of(0, 200);
+    catzilla_accesslog_t *log;
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    options.fd = ends[1];
+    assert_int_equal(catzilla_accesslog_create(&options, &log), 0);
+    for (uint32_t i = 0; i < LINES; i++)
+        catzilla_accesslog_write(&access, log);
+    catzilla_accesslog_destroy(log);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_full_disk_loses_lines_and_counts_them(void **state)
 {
     catzilla_accesslog_options_t options = CATZILLA_ACCESSLOG_OPTIONS_INIT;
@@ -167,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_several_workers_arrive_whole),
         cmocka_unit_test(a_file_that_takes_nothing_holds_up_nobody),
+        cmocka_unit_test(an_end_does_not_wait_for_a_reader_that_never_comes),
         cmocka_unit_test(a_full_disk_loses_lines_and_counts_them),
         cmocka_unit_test(what_cannot_be_opened_is_refused),
     };

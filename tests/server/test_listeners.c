@@ -226,6 +226,16 @@ static void what_cannot_be_a_listener_is_refused(void **state)
     catzilla_server_destroy(host.server);
 }
 
+static void a_path_that_cannot_be_is_told_from_one_in_use(void **state)
+{
+    catzilla_server_t *server;
+    (void)state;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    assert_int_equal(catzilla_server_add_unix(server, "/dev/null/socket", 0600), 0);
+    assert_int_equal(catzilla_server_listen(server), CATZILLA_ERR_ADDRESS);
+    catzilla_server_destroy(server);
+}
+
 static void a_failure_leaves_nothing_open(void **state)
 {
     uint16_t port;
@@ -318,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_socket_file_left_over_is_replaced),
         cmocka_unit_test(a_path_that_is_in_use_is_left_alone),
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
+        cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
         cmocka_unit_test(a_failure_leaves_nothing_open),
         cmocka_unit_test(a_successor_loses_no_connection),
     };

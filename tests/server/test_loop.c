@@ -162,6 +162,68 @@ static void the_loop_goes_on_without_the_server(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* A stream that a handle of the caller's writes to and gives up behind the server's own. */
+typedef struct giver {
+    uv_check_t check;
+    catzilla_response_t *response;
+    int turns;
+} giver_t;
+
+static int stream(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    giver_t *giver = user_data;
+    (void)request;
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc == 0)
+        giver->response = response;
+    return rc;
+}
+
+/* Lets the server fall idle first, so that its next tick gives back what it has no use for. */
+static void give_up(uv_check_t *check)
+{
+    giver_t *giver = check->data;
+    if (giver->response == NULL || giver->turns++ < 20)
+        return;
+    catzilla_response_write(giver->response, CATZILLA_SLICE("x"));
+    catzilla_response_abort(giver->response);
+    giver->response = NULL;
+    uv_check_stop(check);
+    usleep(50000);
+}
+
+static void a_stream_may_be_given_up_in_any_phase_of_the_loop(void **state)
+{
+    static const char ask[] = "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n";
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    giver_t giver = {.response = NULL};
+    catzilla_server_t *server;
+    uv_loop_t loop;
+    int ends = 0;
+    (void)state;
+    uv_loop_init(&loop);
+    uv_check_init(&loop, &giver.check);
+    giver.check.data = &giver;
+    uv_check_start(&giver.check, give_up);
+    options.header_timeout_ms = 40; /* makes for a tick every ten milliseconds */
+    assert_int_equal(
+        catzilla_server_create_in_loop(&options, &loop, destroy_at_end, &ends, &server), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/stream", stream, &giver), 0);
+    int fd = client_connect(start(server));
+    client_send(fd, ask, sizeof ask - 1);
+    while (giver.turns <= 20)
+        uv_run(&loop, UV_RUN_ONCE);
+    for (int i = 0; i < 5; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    close(fd);
+    uv_close((uv_handle_t *)&giver.check, NULL);
+    catzilla_server_stop(server);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(ends, 1);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void no_loop_and_several_workers_are_refused(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -186,6 +248,7 @@ int main(void)
         cmocka_unit_test(the_callback_may_destroy),
         cmocka_unit_test(destroy_may_come_first),
         cmocka_unit_test(the_loop_goes_on_without_the_server),
+        cmocka_unit_test(a_stream_may_be_given_up_in_any_phase_of_the_loop),
         cmocka_unit_test(no_loop_and_several_workers_are_refused),
     };
     signal(SIGPIPE, SIG_IGN); /* as whoever lends a loop must */

@@ -45,7 +45,8 @@ CATZILLA_API int catzilla_accesslog_create(const catzilla_accesslog_options_t *o
                                            catzilla_accesslog_t **out);
 
 /**
- * Writes what is left, ends the thread and closes the file. NULL is a no-op.
+ * Writes what is left, ends the thread and closes the file. NULL is a no-op. A pipe that does not
+ * block and takes nothing for half a second has had its time, and what is left is dropped.
  * Threads: one, after every server that writes to it has ended.
  */
 CATZILLA_API void catzilla_accesslog_destroy(catzilla_accesslog_t *log);

@@ -52,7 +52,8 @@ CATZILLA_API int catzilla_group_create(catzilla_group_t *parent, const char *pre
  * request costs no allocation by it. Either function may be NULL.
  * Memory:  borrows `user_data` until the server is destroyed.
  * Threads: one at a time, before the server runs.
- * Errors:  CATZILLA_ERR_STATE once the server runs, CATZILLA_ERR_NOMEM.
+ * Errors:  CATZILLA_ERR_STATE once the server runs, CATZILLA_ERR_LIMIT past 64 of one group,
+ *          CATZILLA_ERR_NOMEM; nothing was added then.
  */
 CATZILLA_API int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before,
                                     catzilla_after_fn after, void *user_data);

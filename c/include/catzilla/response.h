@@ -106,7 +106,8 @@ CATZILLA_API int catzilla_response_early_hint(catzilla_response_t *response, cat
  * completed, also when its connection is lost meanwhile.
  * Memory:  copies head and body of the request into the request class.
  * Threads: the request's loop, in the handler.
- * Errors:  CATZILLA_ERR_STATE when it is put off already, CATZILLA_ERR_NOMEM.
+ * Errors:  CATZILLA_ERR_STATE when it is put off already, while a body is still to come, and for
+ *          a catzilla_after_fn, as the reply is made by then; CATZILLA_ERR_NOMEM.
  */
 CATZILLA_API int catzilla_response_defer(catzilla_response_t *response);
 
@@ -147,8 +148,9 @@ typedef struct catzilla_stream {
  * is ignored then.
  * Memory:  copies the struct; `response` and its request live until on_close.
  * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later.
- * Errors:  CATZILLA_ERR_STATE for a reply that is sent, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM;
- *          on_close is not called then.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is sent and where catzilla_response_defer() has it,
+ *          CATZILLA_ERR_CLOSED, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM; on_close is not called
+ *          then.
  */
 CATZILLA_API int catzilla_response_stream(catzilla_response_t *response,
                                           const catzilla_stream_t *stream);

@@ -64,8 +64,9 @@ CATZILLA_API void catzilla_router_destroy(catzilla_router_t *router);
  * Memory:  copies method and pattern into the static class; borrows `value`.
  * Threads: one, while nobody looks up.
  * Errors:  CATZILLA_ERR_PATTERN, CATZILLA_ERR_CONFLICT where the method has a route of the same
- *          shape, CATZILLA_ERR_INVALID for a method that is no token, CATZILLA_ERR_NOMEM;
- *          catzilla_router_trouble() then says it in words. The router is as before.
+ *          shape, CATZILLA_ERR_INVALID for a method that is no token, CATZILLA_ERR_LIMIT past
+ *          64 methods; catzilla_router_trouble() then says it in words. CATZILLA_ERR_NOMEM. No
+ *          lookup leads to the route then.
  */
 CATZILLA_API int catzilla_router_add(catzilla_router_t *router, const char *method,
                                      const char *pattern, void *value);

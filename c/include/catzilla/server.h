@@ -125,7 +125,8 @@ catzilla_server_create_in_loop(const catzilla_server_options_t *options, struct 
  * Threads: one at a time, before the server runs.
  * Errors:  CATZILLA_ERR_PATTERN; CATZILLA_ERR_CONFLICT where the same method and pattern shape
  *          exist (the log names both patterns); CATZILLA_ERR_INVALID for a method that is no
- *          method of HTTP; CATZILLA_ERR_STATE once the server runs; CATZILLA_ERR_NOMEM.
+ *          method of HTTP; CATZILLA_ERR_LIMIT past 64 methods; CATZILLA_ERR_STATE once the server
+ *          runs; CATZILLA_ERR_NOMEM.
  */
 CATZILLA_API int catzilla_server_route(catzilla_server_t *server, const char *method,
                                        const char *pattern, catzilla_handler_t handler,
@@ -271,7 +272,7 @@ CATZILLA_API void catzilla_server_destroy(catzilla_server_t *server);
  * NULL as callback stops the server. The handler of the signal is process-wide: of several servers
  * that watch the same signal each gets its call.
  * Memory:  borrows `user_data` until destroy.
- * Threads: one at a time, before the server runs or from its callbacks.
+ * Threads: one at a time, before the server runs or from the callback of a signal.
  * Errors:  CATZILLA_ERR_INVALID for a signal that cannot be watched, CATZILLA_ERR_STATE once the
  *          server stops, CATZILLA_ERR_NOMEM, CATZILLA_ERR_SYSTEM.
  */

@@ -32,6 +32,7 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->regions = NULL;
     request->region = NULL;
     request->detached = NULL;
+    request->detached_size = 0;
     request->reader = NULL;
     request->may_stream = false;
     request->paused = false;

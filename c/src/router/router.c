@@ -51,8 +51,10 @@ static bool is_token(const char *text)
 
 static int method_add(catzilla_router_t *router, const char *method)
 {
-    if (router->method_count == CZ_ROUTER_MAX_METHODS)
+    if (router->method_count == CZ_ROUTER_MAX_METHODS) {
+        snprintf(router->trouble, sizeof router->trouble, "%.200s: too many methods", method);
         return CATZILLA_ERR_LIMIT;
+    }
     size_t size = strlen(method) + 1;
     char *copy = catzilla_static_alloc(size);
     if (copy == NULL)

@@ -18,6 +18,8 @@
 
 #define SHARDS 16u /* workers past this many share */
 
+#define PATIENCE_MS 500 /* with a pipe that nobody reads, when the log ends */
+
 typedef struct shard {
     pthread_mutex_t mutex;
     char *bytes; /* NULL until the first line */
@@ -49,6 +51,14 @@ static uint64_t lines_in(const char *bytes, size_t size)
     return lines;
 }
 
+static bool is_ending(catzilla_accesslog_t *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool ends = log->ends;
+    pthread_mutex_unlock(&log->mutex);
+    return ends;
+}
+
 static void write_all(catzilla_accesslog_t *log, const char *bytes, size_t size)
 {
     while (size > 0) {
@@ -57,10 +67,10 @@ static void write_all(catzilla_accesslog_t *log, const char *bytes, size_t size)
         if (written >= 0) {
             bytes += written;
             size -= (size_t)written;
-        } else if (errno == EAGAIN) {
-            poll(&ready, 1, 1000);
+        } else if (errno == EAGAIN && (poll(&ready, 1, PATIENCE_MS) != 0 || !is_ending(log))) {
+            continue;
         } else if (errno != EINTR) {
-            /* A full disk is no reason to stop serving. */
+            /* A full disk is no reason to stop serving, nor a dead reader one not to end. */
             atomic_fetch_add(&log->dropped, lines_in(bytes, size));
             return;
         }

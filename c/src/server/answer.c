@@ -231,11 +231,15 @@ static bool enter(cz_connection_t *connection, catzilla_response_t *response,
 void cz_connection_leave(catzilla_response_t *response)
 {
     catzilla_request_t *request = response->request;
+    cz_reply_phase_t phase = response->phase;
+    /* The reply is made: what runs now may neither put it off nor stream it. */
+    response->phase = CZ_REPLY_ENDED;
     while (request != NULL && request->entered > 0) {
         const cz_middleware_t *middleware = request->chain->links[--request->entered];
         if (middleware->after != NULL)
             middleware->after(request, response, middleware->user_data);
     }
+    response->phase = phase;
 }
 
 static void run_handler(cz_connection_t *connection, catzilla_response_t *response)

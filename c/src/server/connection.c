@@ -48,6 +48,7 @@ static void on_closed(uv_handle_t *handle)
         connection->previous->next = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
+    cz_worker_flush_never(worker, connection);
     cz_drain_count(connection);
     cz_peer_leave(connection);
     cz_output_drop(&connection->output, &worker->responses);
@@ -375,8 +376,7 @@ static void resume_reading(void *owner)
 static catzilla_slice_t peer_text(void *owner)
 {
     cz_connection_t *connection = owner;
-    if (connection->peer_size == 0)
-        cz_peer_make(connection);
+    cz_peer_make(connection);
     catzilla_slice_t text = {connection->peer, connection->peer_size};
     return text;
 }

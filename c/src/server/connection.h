@@ -39,6 +39,7 @@ typedef struct cz_connection {
     bool drains;       /* the drain of its worker is about it */
     bool awaits_proxy; /* its first bytes are to say whom it speaks for */
     bool counted;      /* among those of its address */
+    bool peer_known;   /* or cannot be known */
     uint8_t peer_size;
     char peer[CZ_PEER_SIZE]; /* "address:port", made when first asked for */
 } cz_connection_t;

@@ -75,9 +75,13 @@ void cz_connection_early_lost(cz_connection_t *connection)
 {
     const catzilla_slice_t none = {NULL, 0};
     catzilla_response_t *response = connection->early;
+    bool parsing = connection->parsing;
     if (response == NULL)
         return;
+    /* A reader that resumes now would be called again, and for a request that is about to go. */
+    connection->parsing = true;
     tell(connection->request, NULL, CATZILLA_BODY_ABORTED, none);
+    connection->parsing = parsing;
     connection->early = NULL;
     cz_response_destroy(response);
 }

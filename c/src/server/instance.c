@@ -89,9 +89,12 @@ static void workers_close(catzilla_server_t *server)
 
 static void release(catzilla_server_t *server)
 {
-    for (uint32_t i = 0; i < server->worker_count; i++)
-        if (server->workers[i].loop == &server->workers[i].own_loop)
-            uv_loop_close(server->workers[i].loop);
+    for (uint32_t i = 0; i < server->worker_count; i++) {
+        cz_worker_t *worker = &server->workers[i];
+        if (worker->loop == &worker->own_loop)
+            uv_loop_close(worker->loop);
+        cz_posts_close(&worker->posts); /* until now others may have asked it to call them */
+    }
     cz_signals_free(server);
     cz_endpoints_free(server);
     cz_crowd_close(&server->crowd);

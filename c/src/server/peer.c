@@ -99,9 +99,12 @@ void cz_peer_make(cz_connection_t *connection)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
+    /* Once, since the number of a socket that has closed may be another's. */
+    if (connection->peer_known || connection->closing)
+        return;
+    connection->peer_known = true;
     memset(&address, 0, sizeof address);
-    if (connection->peer_size == 0 &&
-        getpeername(connection->fd, (struct sockaddr *)&address, &size) == 0)
+    if (getpeername(connection->fd, (struct sockaddr *)&address, &size) == 0)
         connection->peer_size = cz_peer_write((struct sockaddr *)&address, connection->peer);
 }
 
@@ -166,8 +169,10 @@ bool cz_peer_read_proxy(cz_connection_t *connection, char **data, const char *en
     }
     *data += header.size;
     connection->awaits_proxy = false;
-    if (header.source.ss_family != AF_UNSPEC)
+    if (header.source.ss_family != AF_UNSPEC) {
         connection->peer_size = cz_peer_write((struct sockaddr *)&header.source, connection->peer);
+        connection->peer_known = true;
+    }
     return header.source.ss_family == AF_UNSPEC || cz_peer_enter(connection);
 }
 

@@ -27,7 +27,7 @@ bool cz_trusted_has(const cz_trusted_t *list, const struct sockaddr *address);
 /* Writes "address:port" and returns its length; 0 where there is none to tell. */
 uint8_t cz_peer_write(const struct sockaddr *address, char out[CZ_PEER_SIZE]);
 
-/* Makes the text of the connection's peer, unless it has one. */
+/* Makes the text of the connection's peer, unless it was made before; empty where none is known. */
 void cz_peer_make(struct cz_connection *connection);
 
 /*

@@ -8,12 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether a reader has yet to be told of its body, which may be an empty one. */
+static bool awaits_body(const catzilla_response_t *response)
+{
+    const cz_connection_t *connection = response->owner;
+    const catzilla_request_t *request = response->request;
+    return connection->early != NULL || (request->may_stream && request->reader != NULL);
+}
+
 static int on_defer(catzilla_response_t *response)
 {
     cz_connection_t *connection = response->owner;
     catzilla_request_t *request = response->request;
-    if (connection->early != NULL)
-        return CATZILLA_ERR_STATE; /* its body is still to come */
+    if (awaits_body(response))
+        return CATZILLA_ERR_STATE;
     /* Another thread cannot ask the system, so the text is made now. */
     catzilla_request_peer(request);
     int rc = cz_request_detach(request);
@@ -69,7 +77,7 @@ static int on_begin(catzilla_response_t *response)
     bool put_off = response->phase == CZ_REPLY_DEFERRED;
     bool ended = connection->ends;
     int rc = 0;
-    if (connection->early != NULL)
+    if (awaits_body(response))
         return CATZILLA_ERR_STATE;
     if (connection->closing)
         return CATZILLA_ERR_CLOSED;
@@ -79,6 +87,8 @@ static int on_begin(catzilla_response_t *response)
             return rc;
         cz_request_return(response->request);
     }
+    /* The log asks for it when the socket may be gone. */
+    catzilla_request_peer(response->request);
     if (response->framing == CZ_FRAMING_CLOSE)
         connection->ends = true;
     cz_connection_leave(response);

@@ -32,7 +32,7 @@ int cz_posts_open(cz_posts_t *posts, uv_loop_t *loop,
 /* Takes no more calls; closes once every reply that was put off is completed. */
 void cz_posts_stop(cz_posts_t *posts);
 
-/* Releases what is left, after the loop has run out. */
+/* Releases what is left, after the loop has run out and when nobody may post any more. */
 void cz_posts_close(cz_posts_t *posts);
 
 /* From any thread. */

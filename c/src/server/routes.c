@@ -120,18 +120,20 @@ static int chain_make(const catzilla_group_t *group, const cz_chain_t *outer, cz
     return cz_chain_create(outer, links, count, out);
 }
 
-/* Makes the chains of a group and of all below it; those above and beside come out the same. */
+/* Makes the chains of all groups anew, or leaves them all as they were. */
 static int chains_make(cz_routes_t *routes)
 {
+    int rc = 0;
+    for (catzilla_group_t *group = routes->root; group != NULL && rc == 0; group = group->next)
+        rc = chain_make(group, group->parent == NULL ? NULL : group->parent->fresh, &group->fresh);
     for (catzilla_group_t *group = routes->root; group != NULL; group = group->next) {
-        cz_chain_t *chain;
-        int rc = chain_make(group, group->parent == NULL ? NULL : group->parent->chain, &chain);
-        if (rc != 0)
-            return rc;
-        catzilla_static_free(group->chain);
-        group->chain = chain;
+        cz_chain_t *unused = rc == 0 ? group->chain : group->fresh;
+        if (rc == 0)
+            group->chain = group->fresh;
+        group->fresh = NULL;
+        catzilla_static_free(unused);
     }
-    return 0;
+    return rc;
 }
 
 int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzilla_after_fn after,
@@ -146,12 +148,22 @@ int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzi
     middleware->before = before;
     middleware->after = after;
     middleware->user_data = user_data;
-    if (group->last == NULL)
+    cz_middleware_t *last = group->last;
+    if (last == NULL)
         group->first = middleware;
     else
-        group->last->next = middleware;
+        last->next = middleware;
     group->last = middleware;
-    return chains_make(group->routes);
+    int rc = chains_make(group->routes);
+    if (rc == 0)
+        return 0;
+    if (last == NULL)
+        group->first = NULL;
+    else
+        last->next = NULL;
+    group->last = last;
+    catzilla_static_free(middleware);
+    return rc;
 }
 
 static int pattern_join(const catzilla_group_t *group, const char *pattern, char **out)

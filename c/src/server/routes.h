@@ -30,6 +30,7 @@ struct catzilla_group {
     const catzilla_group_t *parent;
     cz_middleware_t *first, *last;
     cz_chain_t *chain; /* the parent's and the group's own links; NULL: none */
+    cz_chain_t *fresh; /* what takes its place, while all are made anew */
     size_t prefix_size;
     char prefix[]; /* the parent's included; ended by NUL */
 };

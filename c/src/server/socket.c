@@ -127,6 +127,12 @@ static bool is_left_over(const struct sockaddr_un *address)
     return refused;
 }
 
+/* 0, or the error. */
+static int bind_to(int fd, const struct sockaddr_un *address)
+{
+    return bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
+}
+
 int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -138,25 +144,20 @@ int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out)
     if (fd < 0)
         return CATZILLA_ERR_SYSTEM;
     /* The file takes the socket's mode less the umask, so it is never more open than asked. */
-    bool ready = fchmod(fd, mode) == 0;
-    int rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    if (rc != 0 && errno == EADDRINUSE && is_left_over(&address) && unlink(path) == 0)
-        rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    else if (rc != 0 && errno != EACCES && errno != ENOENT)
-        errno = EADDRINUSE;
-    if (!ready || rc != 0)
+    int error = fchmod(fd, mode) == 0 ? bind_to(fd, &address) : errno;
+    if (error == EADDRINUSE && is_left_over(&address))
+        error = unlink(path) == 0 ? bind_to(fd, &address) : errno;
+    if (error != 0)
         goto failed;
     if (chmod(path, mode) == 0 && listen(fd, backlog) == 0) {
         *out = fd;
         return 0;
     }
-    int error = errno;
+    error = errno;
     unlink(path);
-    errno = error;
 failed:
-    rc = cz_socket_code(errno);
     close(fd);
-    return rc;
+    return cz_socket_code(error);
 }
 
 bool cz_socket_listens(int fd)

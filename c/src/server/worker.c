@@ -64,6 +64,19 @@ void cz_worker_flush_later(cz_worker_t *worker, cz_connection_t *connection)
     worker->flush_end = &connection->flush_next;
 }
 
+void cz_worker_flush_never(cz_worker_t *worker, cz_connection_t *connection)
+{
+    cz_connection_t **at = &worker->to_flush;
+    /* A worker that stops flushes nothing any more. */
+    if (!connection->flush_queued || worker->stopping)
+        return;
+    while (*at != connection)
+        at = &(*at)->flush_next;
+    *at = connection->flush_next;
+    if (*at == NULL)
+        worker->flush_end = at;
+}
+
 static void flush_all(cz_worker_t *worker)
 {
     /* A flush may resume its connection, which then joins the list anew. */
@@ -251,7 +264,6 @@ void cz_worker_close(cz_worker_t *worker)
         uv_run(worker->loop, UV_RUN_DEFAULT);
     catzilla_request_free(worker->read_buffer);
     worker->read_buffer = NULL;
-    cz_posts_close(&worker->posts);
     cz_regions_trim(&worker->regions);
     cz_pool_trim(&worker->requests);
     cz_pool_trim(&worker->responses);

@@ -98,6 +98,9 @@ uint64_t cz_worker_wall_ms(cz_worker_t *worker, uint64_t now_ns);
 /* Puts a connection on the list of those that the check flushes. */
 void cz_worker_flush_later(cz_worker_t *worker, struct cz_connection *connection);
 
+/* Takes one that is about to go off that list; seldom, as the check has mostly been there. */
+void cz_worker_flush_never(cz_worker_t *worker, struct cz_connection *connection);
+
 /* Called when a connection has gone. */
 void cz_worker_connection_closed(cz_worker_t *worker);
 

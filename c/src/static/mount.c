@@ -135,7 +135,7 @@ static int answer_plainly(catzilla_response_t *response, int status, catzilla_sl
     return rc;
 }
 
-/* What could not be opened. Whether it is not there or not for others' eyes is not told. */
+/* What could not be opened: it is not there, or the process may not read it. */
 static int answer_error(catzilla_response_t *response, int code)
 {
     if (code == CATZILLA_ERR_NOT_FOUND)
