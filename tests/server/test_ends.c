@@ -16,12 +16,12 @@
 
 #include <cmocka.h>
 
-enum { MOST_TURNS = 5, PLACES = 6, REPLIES = 1 << 18 };
+enum { MOST_TURNS = 4, PLACES = 4, REPLIES = 1 << 18 };
 
 /* When the end is asked for. */
 typedef struct stage {
     const kind_t *kind;
-    size_t place; /* in sixths of the request's text that have been sent */
+    size_t place; /* in quarters of the request's text that have been sent */
     int turns;    /* of the loop since */
 } stage_t;
 
@@ -74,7 +74,7 @@ static void expect_nothing_left(const stage_t *stage, const size_t before[CLASSE
     assert_int_equal(routes_held, 0);
     for (int class = 0; class < CLASSES; class ++)
         if (after[class] != before[class])
-            fail_msg("%s, %zu sixths sent, %d turns: class %d has %zu live bytes, not %zu",
+            fail_msg("%s, %zu quarters sent, %d turns: class %d has %zu live bytes, not %zu",
                      stage->kind->name, stage->place, stage->turns, class, after[class],
                      before[class]);
 }
@@ -83,7 +83,7 @@ static void expect_answer(const stage_t *stage)
 {
     bool given_up = strstr(stage->kind->text, "/given-up") != NULL;
     if ((strncmp(reply, "HTTP/1.1 ", 9) != 0 || kind_report.aborted != 0) && !given_up)
-        fail_msg("%s, %zu sixths sent, %d turns: %d aborted, %.60s", stage->kind->name,
+        fail_msg("%s, %zu quarters sent, %d turns: %d aborted, %.60s", stage->kind->name,
                  stage->place, stage->turns, (int)kind_report.aborted, reply);
     assert_int_equal(kind_report.live_bytes[CATZILLA_MEMORY_REQUEST], 0);
     assert_int_equal(kind_report.live_bytes[CATZILLA_MEMORY_RESPONSE], 0);
