@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The reports of a test; the last one is kept, its text too. */
 static size_t reports;
@@ -387,6 +388,24 @@ static void without_a_callback_damage_goes_to_stderr_and_ends_the_process(void *
     assert_non_null(strstr(text, "test_debug.c"));
 }
 
+static void a_free_that_reports_keeps_errno(void **state)
+{
+    (void)state;
+    assert_int_equal(catzilla_memory_set_debug(1), 0);
+    void *block = catzilla_cache_alloc(10);
+    assert_non_null(block);
+    /* The report finds stderr closed, which is no news to whoever frees. */
+    const int saved = dup(STDERR_FILENO);
+    assert_true(saved >= 0);
+    close(STDERR_FILENO);
+    errno = EDOM;
+    catzilla_request_free(block);
+    const int after = errno;
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    assert_int_equal(after, EDOM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +426,7 @@ int main(void)
         cmocka_unit_test(usage_counts_the_bytes_asked_for),
         cmocka_unit_test(the_level_is_chosen_before_the_first_use),
         cmocka_unit_test(without_a_callback_damage_goes_to_stderr_and_ends_the_process),
+        cmocka_unit_test(a_free_that_reports_keeps_errno),
     };
     return run_isolated("memory debug", tests, COUNT_OF(tests), use_allocator_under_test);
 }

@@ -4,6 +4,7 @@
 //! behind it, in functions that are not inlined.
 
 use crate::class::Class;
+use crate::error::Errno;
 use crate::{budget, debug, process, stats};
 use core::ptr::NonNull;
 
@@ -187,6 +188,7 @@ unsafe fn free_slow(block: NonNull<u8>, class: Option<Class>, size: Option<usize
     if debug::is_on() {
         // SAFETY: the caller's promise.
         return unsafe { debug::free(block, class, size) };
+    let _errno = Errno::save();
     }
     match backend {
         #[cfg(feature = "jemalloc")]

@@ -82,18 +82,21 @@ pub fn set_errno_invalid() {
     unsafe { *errno_location() = libc::EINVAL };
 }
 
-/// This thread's `errno`.
-#[cfg(feature = "jemalloc")]
-pub(crate) fn errno() -> c_int {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *errno_location() }
+/// Keeps `errno` as it was: what a free does on its way may change it, and a free must not.
+pub(crate) struct Errno(c_int);
+
+impl Errno {
+    pub(crate) fn save() -> Self {
+        // SAFETY: the address of this thread's errno is always valid.
+        Self(unsafe { *errno_location() })
+    }
 }
 
-/// Sets this thread's `errno`.
-#[cfg(feature = "jemalloc")]
-pub(crate) fn set_errno(value: c_int) {
-    // SAFETY: the address of this thread's errno is always valid.
-    unsafe { *errno_location() = value };
+impl Drop for Errno {
+    fn drop(&mut self) {
+        // SAFETY: as in `save`.
+        unsafe { *errno_location() = self.0 };
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "emscripten"))]

@@ -181,7 +181,6 @@ unsafe fn resize_direct(
 /// # Safety
 /// As `block::free`.
 pub unsafe fn free(block: NonNull<u8>) {
-    let errno = Errno::save();
     let bin = bin_of(block);
     let Some(class) = jemalloc::owner_of(block.as_ptr() as usize).class() else {
         return report_foreign();
@@ -194,22 +193,6 @@ pub unsafe fn free(block: NonNull<u8>) {
             budget::release(class, size);
             stats::count_free(class);
         }
-    }
-    drop(errno);
-}
-
-/// Keeps `errno` as it was: giving pages back may change it, and a free must not.
-struct Errno(c_int);
-
-impl Errno {
-    fn save() -> Self {
-        Self(crate::error::errno())
-    }
-}
-
-impl Drop for Errno {
-    fn drop(&mut self) {
-        crate::error::set_errno(self.0);
     }
 }
 
