@@ -238,6 +238,21 @@ static void the_recording_macros_are_the_functions(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void the_recording_macros_take_their_arguments_once(void **state)
+{
+    size_t size = 100;
+    (void)state;
+    catzilla_free(CATZILLA_MALLOC(size++));
+    catzilla_free(CATZILLA_ALLOC(CATZILLA_MEMORY_TASK, size++));
+    catzilla_free(CATZILLA_ZALLOC(CATZILLA_MEMORY_TASK, size++));
+    catzilla_free(CATZILLA_ALIGNED(CATZILLA_MEMORY_TASK, 64, size++));
+    void *block = CATZILLA_REALLOC(CATZILLA_MEMORY_TASK, NULL, size++);
+    assert_int_equal(size, 105);
+    CATZILLA_FREE_SIZED(CATZILLA_MEMORY_TASK, block, 104 + (size++ - 105));
+    assert_int_equal(size, 106);
+    assert_int_equal(usage_of_all(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +267,7 @@ int main(void)
         cmocka_unit_test(promote_moves_to_the_class_and_keeps_the_bytes),
         cmocka_unit_test(free_sized_frees_whatever_it_is_told),
         cmocka_unit_test(the_recording_macros_are_the_functions),
+        cmocka_unit_test(the_recording_macros_take_their_arguments_once),
     };
     return run_isolated("memory typed", tests, COUNT_OF(tests), use_allocator_under_test);
 }

@@ -1361,9 +1361,10 @@ extern "C" {
 #endif
 
 /* Tells debug mode where `block` was allocated, and passes it on. */
-static inline void *catzilla_memory_allocated_at(void *block, size_t size, const char *file, int line)
+static inline void *catzilla_memory_allocated_at(void *block, const char *file, int line)
 {
-    catzilla_memory_track_allocation(block, size, file, line);
+    /* The size is known already, and naming it here would evaluate it twice. */
+    catzilla_memory_track_allocation(block, 0, file, line);
     return block;
 }
 
@@ -1458,19 +1459,17 @@ static inline char *catzilla_region_printf(catzilla_region_t *region, const char
 #endif
 
 /* The functions of these names, recording file and line in debug mode. */
-#define CATZILLA_RECORD(block, size)                                                               \
-    catzilla_memory_allocated_at((block), (size), __FILE__, __LINE__)
-#define CATZILLA_MALLOC(size) CATZILLA_RECORD(catzilla_malloc(size), (size))
-#define CATZILLA_ALLOC(of, size) CATZILLA_RECORD(catzilla_memory_alloc((of), (size)), (size))
-#define CATZILLA_ZALLOC(of, size) CATZILLA_RECORD(catzilla_memory_zalloc((of), (size)), (size))
+#define CATZILLA_RECORD(block) catzilla_memory_allocated_at((block), __FILE__, __LINE__)
+#define CATZILLA_MALLOC(size) CATZILLA_RECORD(catzilla_malloc(size))
+#define CATZILLA_ALLOC(of, size) CATZILLA_RECORD(catzilla_memory_alloc((of), (size)))
+#define CATZILLA_ZALLOC(of, size) CATZILLA_RECORD(catzilla_memory_zalloc((of), (size)))
 #define CATZILLA_ALIGNED(of, alignment, size)                                                      \
-    CATZILLA_RECORD(catzilla_memory_aligned((of), (alignment), (size)), (size))
-#define CATZILLA_REALLOC(of, ptr, size)                                                            \
-    CATZILLA_RECORD(catzilla_memory_realloc((of), (ptr), (size)), (size))
-#define CATZILLA_STRDUP(of, text) ((char *)CATZILLA_RECORD(catzilla_memory_strdup((of), (text)), 0))
+    CATZILLA_RECORD(catzilla_memory_aligned((of), (alignment), (size)))
+#define CATZILLA_REALLOC(of, ptr, size) CATZILLA_RECORD(catzilla_memory_realloc((of), (ptr), (size)))
+#define CATZILLA_STRDUP(of, text) ((char *)CATZILLA_RECORD(catzilla_memory_strdup((of), (text))))
 #define CATZILLA_STRNDUP(of, text, length)                                                         \
-    ((char *)CATZILLA_RECORD(catzilla_memory_strndup((of), (text), (length)), 0))
-#define CATZILLA_PROMOTE(ptr, of) CATZILLA_RECORD(catzilla_memory_promote((ptr), (of)), 0)
+    ((char *)CATZILLA_RECORD(catzilla_memory_strndup((of), (text), (length))))
+#define CATZILLA_PROMOTE(ptr, of) CATZILLA_RECORD(catzilla_memory_promote((ptr), (of)))
 #define CATZILLA_FREE(ptr) catzilla_memory_free_at((ptr), __FILE__, __LINE__)
 #define CATZILLA_FREE_SIZED(of, ptr, size)                                                         \
     catzilla_memory_free_sized_at((of), (ptr), (size), __FILE__, __LINE__)
