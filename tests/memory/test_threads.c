@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 typedef struct init_race {
     int rc[16];
@@ -257,9 +259,52 @@ static void purging_is_safe_while_others_allocate(void **state)
     check_churn(6, 100000, purge_everything);
 }
 
+static void *use_first(void *unused)
+{
+    (void)unused;
+    catzilla_free(catzilla_malloc(100));
+    return NULL;
+}
+
+/* In a process of its own: forks while another thread starts the library, after `delay_us`. */
+static int fork_during_the_first_use(unsigned delay_us)
+{
+    pthread_t thread;
+    int status = 0;
+    const pid_t starter = fork();
+    if (starter != 0)
+        return starter > 0 && waitpid(starter, &status, 0) == starter ? status : -1;
+    if (pthread_create(&thread, NULL, use_first, NULL) != 0)
+        _exit(1);
+    usleep(delay_us);
+    const pid_t child = fork();
+    if (child == 0) {
+        /* Ends the child that would wait for ever for a lock of a thread that is gone. */
+        alarm(20);
+        for (size_t i = 0; i < MEMORY_CLASSES; i++)
+            memory_class[i].free(memory_class[i].alloc(100));
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        _exit(2);
+    pthread_join(thread, NULL);
+    _exit(status == 0 ? 0 : 3);
+}
+
+static void a_child_forked_during_the_first_use_may_allocate(void **state)
+{
+    (void)state;
+    /* A sanitizer's own locks are not made for this. */
+    if (!resident_is_telling())
+        skip();
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(fork_during_the_first_use(i * 25), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_child_forked_during_the_first_use_may_allocate),
         cmocka_unit_test(init_from_16_threads_at_once_gives_all_the_same_arenas),
         cmocka_unit_test(first_use_from_16_threads_at_once_serves_them_all),
         cmocka_unit_test(every_free_takes_a_block_of_another_threads_alloc),

@@ -95,14 +95,6 @@ fn start_locked(state: &mut State) -> Backend {
     if backend == Backend::Jemalloc && !start_jemalloc() {
         backend = Backend::System;
     }
-    // SAFETY: the handlers are functions of this library, which is never unloaded.
-    unsafe {
-        libc::pthread_atfork(
-            Some(before_fork),
-            Some(after_fork),
-            Some(after_fork_in_child),
-        );
-    }
     BACKEND.store(backend as u8, Ordering::Release);
     backend
 }
@@ -121,8 +113,7 @@ fn start_jemalloc() -> bool {
     // A class without an arena uses the default one until an init makes it; that init reports.
     let _ = arena::create_missing();
     thread::start();
-    // Without a partition a free could not tell which magazine a block belongs to.
-    cache::enable(partition::is_reserved() && !debug::is_on());
+    profile::follow();
     true
 }
 
@@ -309,6 +300,31 @@ fn seconds() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0)
 }
 
+/// Has forks handled from when the library is loaded. One that another thread makes while the first use
+/// starts the layer, or has begun before, would give its child a lock that is taken for ever.
+#[used]
+#[cfg_attr(
+    target_vendor = "apple",
+    unsafe(link_section = "__DATA,__mod_init_func")
+)]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+static AT_LOAD: extern "C" fn() = handle_forks;
+
+extern "C" fn handle_forks() {
+    // SAFETY: the size is not 0; the handlers are functions of this library, which is never unloaded.
+    unsafe {
+        // Asked anything, jemalloc registers its own handlers: as the earlier ones, they then take its locks
+        // after ours, as everybody does.
+        #[cfg(feature = "jemalloc")]
+        tikv_jemalloc_sys::nallocx(1, 0);
+        libc::pthread_atfork(
+            Some(before_fork),
+            Some(after_fork),
+            Some(after_fork_in_child),
+        );
+    }
+}
+
 extern "C" fn before_fork() {
     STATE.acquire();
     TRIM.acquire();
@@ -335,7 +351,9 @@ extern "C" fn after_fork() {
 extern "C" fn after_fork_in_child() {
     after_fork();
     #[cfg(feature = "jemalloc")]
-    options::note_fork();
+    if started() == Some(Backend::Jemalloc) {
+        options::note_fork();
+    }
 }
 
 /// Starts the layer for a unit test of a part that needs it.
