@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { BLOCKS = 8192, BLOCK_SIZE = 8192 };
@@ -134,13 +135,47 @@ static void the_system_backend_has_no_profile(void **state)
     catzilla_memory_disable_profiling();
 }
 
-int main(void)
+/* For a process that jemalloc samples from its start: whether magazines keep out of the way. */
+static int check_no_magazine_keeps_blocks(void)
 {
+    catzilla_memory_class_stats_t task;
+    for (size_t i = 0; i < 8; i++)
+        block[i] = catzilla_task_alloc(64);
+    for (size_t i = 0; i < 8; i++)
+        catzilla_free(block[i]);
+    if (catzilla_memory_get_class_stats(CATZILLA_MEMORY_TASK, &task, sizeof task) != 0)
+        return 1;
+    return task.cached == 0 ? 0 : 2;
+}
+
+static void a_profile_that_the_environment_started_sees_every_block(void **state)
+{
+    int status = 0;
+    (void)state;
+    if (!jemalloc_is_under_test())
+        skip();
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv("_RJEM_MALLOC_CONF", "prof_active:true", 1);
+        execl("/proc/self/exe", "test_memory_profile", "sampled", (char *)NULL);
+        _exit(3);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+int main(int count, char **argument)
+{
+    (void)argument;
+    if (count > 1)
+        return check_no_magazine_keeps_blocks();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dump_names_the_function_that_allocated),
         cmocka_unit_test(nothing_is_sampled_before_it_starts_and_after_it_stops),
         cmocka_unit_test(a_dump_that_cannot_be_written_is_refused),
         cmocka_unit_test(the_system_backend_has_no_profile),
+        cmocka_unit_test(a_profile_that_the_environment_started_sees_every_block),
     };
     return run_isolated("memory profile", tests, COUNT_OF(tests), use_allocator_under_test);
 }

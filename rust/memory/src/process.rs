@@ -145,6 +145,13 @@ fn complete() -> Result<()> {
     Ok(())
 }
 
+/// Runs `change` while nobody else runs one.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn alone<R>(change: impl FnOnce() -> R) -> R {
+    let _state = STATE.lock();
+    change()
+}
+
 /// Runs `change` if nothing was allocated or started yet.
 ///
 /// # Errors

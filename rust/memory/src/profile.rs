@@ -30,9 +30,12 @@ pub fn dump(path: &CStr) -> Result<()> {
 }
 
 #[cfg(feature = "jemalloc")]
+pub(crate) use built_in::follow;
+
+#[cfg(feature = "jemalloc")]
 mod built_in {
     use crate::error::{Error, Result};
-    use crate::{cache, ctl, debug, partition};
+    use crate::{cache, ctl, debug, partition, process};
     use core::ffi::CStr;
 
     /// Without `opt.prof` jemalloc takes every write here and samples nothing.
@@ -46,14 +49,23 @@ mod built_in {
 
     pub fn set_active(active: bool) -> Result<()> {
         check()?;
-        if ctl::PROF_ACTIVE.read()? == active {
-            return Ok(());
-        }
-        ctl::PROF_ACTIVE.write(active)?;
-        cache::enable(!active && partition::is_reserved() && !debug::is_on());
-        // Other threads follow at their next slow path.
-        cache::release_unused();
-        Ok(())
+        process::alone(|| {
+            if ctl::PROF_ACTIVE.read()? == active {
+                return Ok(());
+            }
+            ctl::PROF_ACTIVE.write(active)?;
+            follow();
+            // Other threads follow at their next slow path.
+            cache::release_unused();
+            Ok(())
+        })
+    }
+
+    /// Turns magazines off where jemalloc samples, as the environment may have it from the start, and where
+    /// debug mode is on; without a partition a free could not tell which magazine a block belongs to.
+    pub fn follow() {
+        let samples = ctl::OPT_PROF.read() == Ok(true) && ctl::PROF_ACTIVE.read() == Ok(true);
+        cache::enable(!samples && partition::is_reserved() && !debug::is_on());
     }
 
     pub fn dump(path: &CStr) -> Result<()> {
