@@ -234,6 +234,28 @@ static void regions_count_by_their_chunks(void **state)
 }
 
 static void a_class_out_of_range_has_no_budget(void **state)
+static void what_is_refused_raises_no_peak(void **state)
+{
+    catzilla_memory_stats_t stats;
+    catzilla_memory_class_stats_t cache;
+    (void)state;
+    /* Refused by the system, and by the whole's budget, not the class's. */
+    assert_null(catzilla_cache_alloc(SIZE_MAX / 8));
+    catzilla_memory_set_total_budget(MIB);
+    assert_null(catzilla_cache_alloc(16 * MIB));
+    catzilla_memory_get_stats(&stats);
+    assert_in_range(stats.peak_allocated, 0, MIB);
+    assert_int_equal(catzilla_memory_get_class_stats(CATZILLA_MEMORY_CACHE, &cache, sizeof cache),
+                     0);
+    assert_in_range(cache.peak, 0, MIB);
+    catzilla_memory_set_total_budget(SIZE_MAX);
+    void *block = catzilla_cache_alloc(2 * MIB);
+    assert_non_null(block);
+    catzilla_free(block);
+    catzilla_memory_get_stats(&stats);
+    assert_in_range(stats.peak_allocated, 2 * MIB, 3 * MIB);
+}
+
 {
     static const int type[] = {-1, 6, INT32_MAX};
     (void)state;
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(the_total_budget_covers_all_classes),
         cmocka_unit_test(regions_count_by_their_chunks),
         cmocka_unit_test(a_class_out_of_range_has_no_budget),
+        cmocka_unit_test(what_is_refused_raises_no_peak),
         cmocka_unit_test(the_callback_tells_once_when_the_threshold_is_met),
         cmocka_unit_test(one_class_at_its_limit_fails_no_other_on_8_threads),
     };

@@ -51,21 +51,15 @@ impl Account {
             return true;
         }
         let fits = |charged: usize| charged.checked_add(bytes).filter(|&sum| sum <= limit);
-        match self.charged.fetch_update(Relaxed, Relaxed, fits) {
-            Ok(before) => {
-                self.raise_peak(before.saturating_add(bytes));
-                true
-            }
-            Err(_) => false,
-        }
+        self.charged.fetch_update(Relaxed, Relaxed, fits).is_ok()
     }
 
     fn charge_anyway(&self, bytes: usize) {
-        let before = self.charged.fetch_add(bytes, Relaxed);
-        self.raise_peak(before.saturating_add(bytes));
+        self.charged.fetch_add(bytes, Relaxed);
     }
 
-    fn raise_peak(&self, charged: usize) {
+    fn raise_peak(&self) {
+        let charged = self.charged.load(Relaxed);
         if charged > self.peak.load(Relaxed) {
             self.peak.fetch_max(charged, Relaxed);
         }
@@ -165,6 +159,13 @@ pub fn peak(scope: Scope) -> usize {
 /// since what was told once must not be lower the next time.
 pub fn raised_peak(scope: Scope, bytes: usize) -> usize {
     scope.account().peak.fetch_max(bytes, Relaxed).max(bytes)
+}
+
+/// Raises the peaks of `class` and the process to what is charged now. For once a block is there: what
+/// was charged for one that then could not be had was never in use.
+pub(crate) fn raise_peaks(class: Class) {
+    CLASSES.get(class).raise_peak();
+    PROCESS.raise_peak();
 }
 
 /// Lets every peak be what is charged now.
@@ -391,3 +392,6 @@ mod tests {
         assert_eq!(part(1000, 0), NONE);
     }
 }
+        account.raise_peak();
+        account.discharge(1);
+        account.raise_peak();

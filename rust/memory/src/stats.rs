@@ -44,6 +44,7 @@ static COUNTERS: PerClass<Counters> = PerClass::new([
 /// Counts a block that was handed out past the magazines.
 pub(crate) fn count_alloc(class: Class) {
     COUNTERS.get(class).handed_out.fetch_add(1, Relaxed);
+    budget::raise_peaks(class);
 }
 
 /// Counts a block that came back past the magazines.
@@ -58,6 +59,7 @@ pub(crate) fn count_stocked(class: Class, blocks: usize) {
         .get(class)
         .handed_out
         .fetch_add(blocks as u64, Relaxed);
+    budget::raise_peaks(class);
 }
 
 /// Counts blocks that left a magazine without being handed out.
