@@ -54,7 +54,7 @@ static void without_a_budget_there_is_none(void **state)
 
 static void a_budget_that_is_used_up_refuses_and_names_itself(void **state)
 {
-    static const size_t size[] = {64, 1024, 4096, 65536};
+    static const size_t size[] = {64, 100, 1024, 4096, 65000, 65536};
     (void)state;
     for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
         const catzilla_memory_type_t type = memory_class[class].type;
@@ -102,6 +102,7 @@ static void a_large_block_fits_to_the_byte(void **state)
     assert_null(catzilla_cache_realloc(half, 3 * MIB));
     assert_int_equal(errno, ENOMEM);
     assert_int_equal(((char *)half)[MIB - 1], 'h');
+    assert_int_equal(last_refusal().size, 3 * MIB);
     /* So is moving one in from another class. */
     void *foreign = catzilla_request_alloc(2 * MIB);
     assert_non_null(foreign);
@@ -233,7 +234,6 @@ static void regions_count_by_their_chunks(void **state)
     }
 }
 
-static void a_class_out_of_range_has_no_budget(void **state)
 static void what_is_refused_raises_no_peak(void **state)
 {
     catzilla_memory_stats_t stats;
@@ -256,6 +256,7 @@ static void what_is_refused_raises_no_peak(void **state)
     assert_in_range(stats.peak_allocated, 2 * MIB, 3 * MIB);
 }
 
+static void a_class_out_of_range_has_no_budget(void **state)
 {
     static const int type[] = {-1, 6, INT32_MAX};
     (void)state;
@@ -383,8 +384,8 @@ int main(void)
         cmocka_unit_test(a_lowered_budget_refuses_until_what_is_live_fits),
         cmocka_unit_test(the_total_budget_covers_all_classes),
         cmocka_unit_test(regions_count_by_their_chunks),
-        cmocka_unit_test(a_class_out_of_range_has_no_budget),
         cmocka_unit_test(what_is_refused_raises_no_peak),
+        cmocka_unit_test(a_class_out_of_range_has_no_budget),
         cmocka_unit_test(the_callback_tells_once_when_the_threshold_is_met),
         cmocka_unit_test(one_class_at_its_limit_fails_no_other_on_8_threads),
     };

@@ -39,7 +39,7 @@ pub fn alloc(class: Class, size: usize) -> Option<NonNull<u8>> {
 #[cold]
 #[inline(never)]
 fn alloc_slow(class: Class, size: usize) -> Option<NonNull<u8>> {
-    obtain(class, size, false)
+    budget::asked(class, size, obtain(class, size, false))
 }
 
 /// As [`alloc`], for `count` times `size` bytes that read as 0.
@@ -55,7 +55,7 @@ pub fn alloc_zeroed(class: Class, count: usize, size: usize) -> Option<NonNull<u
         unsafe { block.write_bytes(0, total) };
         return Some(block);
     }
-    obtain(class, total, true)
+    budget::asked(class, total, obtain(class, total, true))
 }
 
 fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
@@ -87,18 +87,21 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
         return None;
     };
     let backend = process::backend();
-    if debug::is_on() {
-        return debug::alloc(class, size, alignment, false);
-    }
-    let size = size.max(1);
-    match backend {
-        #[cfg(feature = "jemalloc")]
-        Backend::Jemalloc => arenas::alloc_aligned(class, size, alignment, rounded),
-        _ => {
-            let _ = rounded;
-            plain::alloc_aligned(class, size, alignment)
+    // Even an empty block is a block of its own; debug mode knows it as empty.
+    let least = size.max(1);
+    let block = if debug::is_on() {
+        debug::alloc(class, size, alignment, false)
+    } else {
+        match backend {
+            #[cfg(feature = "jemalloc")]
+            Backend::Jemalloc => arenas::alloc_aligned(class, least, alignment, rounded),
+            _ => {
+                let _ = rounded;
+                plain::alloc_aligned(class, least, alignment)
+            }
         }
-    }
+    };
+    budget::asked(class, size, block)
 }
 
 /// A region's chunk: [`crate::region::CHUNK`] bytes.
@@ -137,18 +140,20 @@ pub unsafe fn realloc(
         return None;
     }
     let backend = process::backend();
-    if debug::is_on() {
-        // SAFETY: the caller's promise.
-        return unsafe { debug::resize(class, block, size) };
-    }
-    let size = size.max(1);
-    match backend {
-        #[cfg(feature = "jemalloc")]
-        // SAFETY: the caller's promise.
-        Backend::Jemalloc => unsafe { arenas::resize(class, block, size) },
-        // SAFETY: the caller's promise.
-        _ => unsafe { plain::resize(class, block, size) },
-    }
+    let least = size.max(1);
+    // SAFETY: the caller's promise, for all three.
+    let moved = unsafe {
+        if debug::is_on() {
+            debug::resize(class, block, size)
+        } else {
+            match backend {
+                #[cfg(feature = "jemalloc")]
+                Backend::Jemalloc => arenas::resize(class, block, least),
+                _ => plain::resize(class, block, least),
+            }
+        }
+    };
+    budget::asked(class, size, moved)
 }
 
 /// Takes a block back, of whatever class.
@@ -184,11 +189,11 @@ pub unsafe fn free_believing(block: NonNull<u8>, class: Option<Class>, size: Opt
 #[cold]
 #[inline(never)]
 unsafe fn free_slow(block: NonNull<u8>, class: Option<Class>, size: Option<usize>) {
+    let _errno = Errno::save();
     let backend = process::backend();
     if debug::is_on() {
         // SAFETY: the caller's promise.
         return unsafe { debug::free(block, class, size) };
-    let _errno = Errno::save();
     }
     match backend {
         #[cfg(feature = "jemalloc")]

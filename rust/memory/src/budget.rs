@@ -341,6 +341,25 @@ fn refuse(refusal: Refusal) {
 }
 
 pub(crate) fn before_fork() {
+/// Passes on what came of asking `class` for `size` bytes. A refusal was noted where it met a limit, by a
+/// size that was rounded up, or less what was there already; the caller is told what it asked for.
+#[inline]
+pub(crate) fn asked<T>(class: Class, size: usize, outcome: Option<T>) -> Option<T> {
+    if outcome.is_none() {
+        name_refusal(class, size);
+    }
+    outcome
+}
+
+#[cold]
+fn name_refusal(class: Class, size: usize) {
+    LAST.set(LAST.get().map(|last| Refusal {
+        class,
+        size,
+        ..last
+    }));
+}
+
     LOOK.acquire();
     LISTENER.acquire();
 }

@@ -143,6 +143,10 @@ impl Region {
 
     /// A block of at least `size` bytes: what C's inline function asks when `end` is too near.
     pub fn alloc(&self, size: usize) -> Option<NonNull<u8>> {
+        budget::asked(self.class, size, self.take(size))
+    }
+
+    fn take(&self, size: usize) -> Option<NonNull<u8>> {
         let Some(need) = size.max(1).checked_next_multiple_of(ALIGNMENT) else {
             budget::refuse_for_want(self.class, size);
             return None;
@@ -222,7 +226,8 @@ impl Region {
         // Every block is a multiple of 16 already, so this much more always reaches the next multiple. An
         // empty block keeps a byte, or it could begin where the next one does.
         let slack = alignment.saturating_sub(ALIGNMENT);
-        let block = self.alloc(size.max(1).saturating_add(slack))?;
+        let block = self.take(size.max(1).saturating_add(slack));
+        let block = budget::asked(self.class, size, block)?;
         let skip = block.align_offset(alignment);
         // SAFETY: `skip` is at most the slack.
         Some(unsafe { block.add(skip) })
