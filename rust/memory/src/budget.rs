@@ -188,8 +188,7 @@ pub(crate) fn reserve(class: Class, bytes: usize) -> Result<(), Scope> {
         CLASSES.get(class).discharge(bytes);
         return Err(Scope::Process);
     }
-    tell(Scope::Class(class));
-    tell(Scope::Process);
+    tell_both(class);
     Ok(())
 }
 
@@ -225,6 +224,8 @@ pub(crate) fn reserve_live(class: Class, bytes: usize, live: fn(Class) -> usize)
             return false;
         }
     }
+    drop(guard);
+    tell_both(class);
     true
 }
 
@@ -264,8 +265,13 @@ pub fn set_callback(callback: Option<Callback>, percent: usize, user_data: *mut 
         .for_each(Account::draw_soft);
 }
 
-/// Tells the host if there is something to tell. No magazine is half changed here, so that the callback
-/// may allocate.
+fn tell_both(class: Class) {
+    tell(Scope::Class(class));
+    tell(Scope::Process);
+}
+
+/// Tells the host if there is something to tell. The callback may allocate, so whoever reserves looks
+/// again afterwards at what that may have changed.
 fn tell(scope: Scope) {
     if !scope.account().is_news() {
         return;
@@ -335,12 +341,6 @@ pub(crate) fn refuse_for_want(class: Class, size: usize) {
     });
 }
 
-fn refuse(refusal: Refusal) {
-    LAST.set(Some(refusal));
-    set_errno_out_of_memory();
-}
-
-pub(crate) fn before_fork() {
 /// Passes on what came of asking `class` for `size` bytes. A refusal was noted where it met a limit, by a
 /// size that was rounded up, or less what was there already; the caller is told what it asked for.
 #[inline]
@@ -360,6 +360,12 @@ fn name_refusal(class: Class, size: usize) {
     }));
 }
 
+fn refuse(refusal: Refusal) {
+    LAST.set(Some(refusal));
+    set_errno_out_of_memory();
+}
+
+pub(crate) fn before_fork() {
     LOOK.acquire();
     LISTENER.acquire();
 }
@@ -389,6 +395,9 @@ mod tests {
         account.discharge(100);
         assert!(!account.charge(usize::MAX));
         assert!(account.charge(100));
+        account.raise_peak();
+        account.discharge(1);
+        account.raise_peak();
         assert_eq!(account.peak.load(Relaxed), 100);
     }
 
@@ -411,6 +420,3 @@ mod tests {
         assert_eq!(part(1000, 0), NONE);
     }
 }
-        account.raise_peak();
-        account.discharge(1);
-        account.raise_peak();

@@ -95,7 +95,7 @@ pub fn refill(class: Class, bin: u8) -> Source {
         return Source::Direct;
     };
     let magazine = record.magazine(class, bin);
-    // A callback, or the look for what is unused, may have filled it.
+    // The log's callback may have filled it.
     if let Some(block) = magazine.pop() {
         return Source::Block(block);
     }
@@ -111,6 +111,11 @@ pub fn refill(class: Class, bin: u8) -> Source {
         if !reserve(class, size) {
             return Source::Refused;
         }
+    }
+    // So may a budget's callback, which has just had its turn; then there may be no room for more.
+    if let Some(block) = magazine.pop() {
+        budget::release(class, size.saturating_mul(wanted));
+        return Source::Block(block);
     }
     let mut stocked = stack(class, bin).take(wanted, |block| magazine.stock(block));
     while stocked < wanted {

@@ -151,10 +151,7 @@ impl Region {
             budget::refuse_for_want(self.class, size);
             return None;
         };
-        if need > self.limit.get().saturating_sub(self.used()) {
-            budget::refuse_by_limit(self.class, self.limit.get(), size);
-            return None;
-        }
+        self.admit(need)?;
         if self.checked {
             return self.alloc_single(size, need);
         }
@@ -163,11 +160,22 @@ impl Region {
                 return self.alloc_single(need, need);
             }
             self.add_chunk()?;
+            // A budget's callback may have taken from the region before it had the chunk.
+            self.admit(need)?;
         }
         let block = NonNull::new(self.cursor.get())?;
         // SAFETY: `need` bytes lie before the end of the chunk.
         self.cursor.set(unsafe { block.add(need).as_ptr() });
         Some(block)
+    }
+
+    /// None where the limit is in the way of `need` more bytes; the refusal is noted.
+    fn admit(&self, need: usize) -> Option<()> {
+        if need > self.limit.get().saturating_sub(self.used()) {
+            budget::refuse_by_limit(self.class, self.limit.get(), need);
+            return None;
+        }
+        Some(())
     }
 
     fn room(&self) -> usize {
@@ -179,8 +187,15 @@ impl Region {
             budget::refuse_for_want(self.class, size);
             return None;
         };
-        let head = block::alloc(self.class, total)?.cast::<Head>();
-        debug::begins_behind(head.cast(), HEAD);
+        let block = block::alloc(self.class, total)?;
+        // As in `take`.
+        if self.admit(counted).is_none() {
+            // SAFETY: just made, and nobody knows of it.
+            unsafe { block::free(block) };
+            return None;
+        }
+        let head = block.cast::<Head>();
+        debug::begins_behind(block, HEAD);
         // SAFETY: the block is new and has room for a head and `size` bytes.
         unsafe {
             head.write(Head {
