@@ -36,8 +36,10 @@ void complain(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    flockfile(stderr); /* workers report at the same time */
     fputs("catzilla: ", stderr);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
+    funlockfile(stderr);
     va_end(arguments);
 }

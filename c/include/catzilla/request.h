@@ -227,7 +227,7 @@ CATZILLA_API void catzilla_request_limit_body(catzilla_request_t *request, uint6
 
 /**
  * Stops the reading of a body, for a reader that cannot keep up. A piece that has been read
- * already may still come.
+ * already may still come. Meanwhile body_timeout_ms stands still.
  * Threads: the request's loop.
  */
 CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);

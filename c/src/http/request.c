@@ -66,13 +66,14 @@ int cz_request_detach(catzilla_request_t *request)
         size_t end = (size_t)field->value + field->value_size;
         size = end > size ? end : size;
     }
+    /* Another thread must not take it off the worker's list. */
+    if (catzilla_request_region(request) == NULL)
+        return CATZILLA_ERR_NOMEM;
     char *block = cz_pool_take(request->pool, size, &request->detached_size);
     if (block == NULL)
         return CATZILLA_ERR_NOMEM;
     memcpy(block, message->head.base, size);
     message->head.base = block;
-    /* Another thread must not take it off the worker's list. */
-    catzilla_request_region(request);
     /* Pairs parsed before are slices of where the bytes were. */
     request->query.parsed = request->form.parsed = request->cookies.parsed = false;
     request->query.count = request->form.count = request->cookies.count = 0;

@@ -2,6 +2,7 @@
 #include "server/connection.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /*
  * A connection without a socket yet, among those of its worker; NULL when memory is exhausted.
@@ -59,6 +60,9 @@ bool cz_connection_adopt(cz_worker_t *worker, int fd)
     cz_connection_t *connection = begin(worker);
     if (connection == NULL)
         return false;
-    serve(connection, uv_tcp_open(&connection->tcp, fd));
+    int rc = uv_tcp_open(&connection->tcp, fd);
+    if (rc != 0)
+        close(fd);
+    serve(connection, rc);
     return true;
 }

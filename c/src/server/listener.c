@@ -5,6 +5,7 @@
 
 #include "server/socket.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -105,10 +106,13 @@ static void empty_one(cz_listener_t *listener)
         int fd = accept4(from, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0 && cz_connection_adopt(worker, fd))
             continue;
+        /* Who has left meanwhile is no reason to leave those behind it. */
+        bool more = fd < 0 && (errno == ECONNABORTED || errno == EINTR);
         if (fd >= 0)
             close(fd);
         cz_gate_leave(gate);
-        break;
+        if (!more)
+            break;
     }
     cz_worker_tick_start(worker);
 }
