@@ -16,6 +16,7 @@
 #endif
 
 #define BLOCK_SIZE     4096u
+#define FIRST_SIZE     512u /* one small reply, as each of many connections may have at a time */
 #define MAX_VECTORS    16
 #define FILE_STEP      (256u << 10)
 #define FLUSH_MAX_STEP 4 /* file steps a flush, so that one download does not hold up the rest */
@@ -79,7 +80,7 @@ char *cz_output_reserve(cz_output_t *output, cz_pool_t *pool, size_t size)
     if (last != NULL && last->kind == PIECE_BYTES &&
         size <= (size_t)(last->end - (last->data + last->size)))
         return last->data + last->size;
-    size_t storage = BLOCK_SIZE - sizeof(cz_piece_t);
+    size_t storage = (last == NULL ? FIRST_SIZE : BLOCK_SIZE) - sizeof(cz_piece_t);
     if (size > SIZE_MAX - sizeof(cz_piece_t))
         return NULL;
     last = piece_add(output, pool, PIECE_BYTES, size > storage ? size : storage);
