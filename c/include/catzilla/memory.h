@@ -1057,12 +1057,14 @@ int catzilla_region_cancel_cleanup(struct catzilla_region_t *region,
 CATZILLA_API void catzilla_region_set_limit(struct catzilla_region_t *region, size_t bytes);
 
 /**
- * Bytes handed out since the last reset; each block counts as the next multiple of 16.
+ * Bytes handed out since the last reset; each block counts as the next multiple of 16, one of a larger
+ * alignment with that less 16 beside it, and the note of a cleanup as a block.
  *
  * Threads: the region's.
  * Needs:   `region` is live.
  */
-CATZILLA_API size_t catzilla_region_used(const struct catzilla_region_t *region);
+CATZILLA_API
+size_t catzilla_region_used(const struct catzilla_region_t *region);
 
 /**
  * The most bytes that were in use at once since the region was made.
@@ -1302,7 +1304,7 @@ void catzilla_memory_free_sized(enum catzilla_memory_type_t of,
  * How many bytes of `block` may be used: its size, rounded up as the allocator does. 0 for NULL.
  *
  * Threads: any.
- * Source:  `sallocx`; with the system's allocator the size that was asked for.
+ * Source:  `sallocx`; with the system's allocator and in debug mode the size that was asked for.
  * Needs:   `block` is NULL or a live block of this library.
  */
 CATZILLA_API size_t catzilla_memory_usable_size(const void *block);
@@ -1346,7 +1348,8 @@ void *catzilla_memory_promote(void *block,
  *
  * Threads: any.
  * Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
- *          so that there only a live block of this library may be asked for.
+ *          so that there only a live block of this library may be asked for. Debug mode knows live blocks
+ *          alone, and says -1 for what was freed.
  * Needs:   With the system's allocator, `address` is NULL or a live block of this library.
  */
 CATZILLA_API

@@ -175,7 +175,8 @@ pub unsafe extern "C" fn catzilla_region_set_limit(region: *mut catzilla_region_
     }
 }
 
-/// Bytes handed out since the last reset; each block counts as the next multiple of 16.
+/// Bytes handed out since the last reset; each block counts as the next multiple of 16, one of a larger
+/// alignment with that less 16 beside it, and the note of a cleanup as a block.
 ///
 /// Threads: the region's.
 /// Needs:   `region` is live.

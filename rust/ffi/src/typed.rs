@@ -101,7 +101,7 @@ pub unsafe extern "C" fn catzilla_memory_free_sized(
 /// How many bytes of `block` may be used: its size, rounded up as the allocator does. 0 for NULL.
 ///
 /// Threads: any.
-/// Source:  `sallocx`; with the system's allocator the size that was asked for.
+/// Source:  `sallocx`; with the system's allocator and in debug mode the size that was asked for.
 /// Needs:   `block` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_usable_size(block: *const c_void) -> usize {
@@ -183,7 +183,8 @@ pub unsafe extern "C" fn catzilla_memory_promote(
 ///
 /// Threads: any.
 /// Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
-///          so that there only a live block of this library may be asked for.
+///          so that there only a live block of this library may be asked for. Debug mode knows live blocks
+///          alone, and says -1 for what was freed.
 /// Needs:   With the system's allocator, `address` is NULL or a live block of this library.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_class_of(address: *const c_void) -> c_int {
