@@ -118,10 +118,8 @@ static uint64_t tick_interval(const cz_worker_t *worker)
     return interval < TICK_MIN_MS ? TICK_MIN_MS : interval;
 }
 
-static void on_tick(uv_timer_t *tick)
+static void expire(cz_worker_t *worker, uint64_t now)
 {
-    cz_worker_t *worker = tick->data;
-    uint64_t now = uv_now(worker->loop);
     cz_wait_t wait;
     cz_deadline_t *deadline;
     while ((deadline = cz_deadline_next(&worker->deadlines, now, &wait)) != NULL) {
@@ -129,6 +127,16 @@ static void on_tick(uv_timer_t *tick)
         cz_connection_expired((cz_connection_t *)(void *)inside, wait);
     }
     cz_connections_check_totals(worker, now);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    cz_worker_t *worker = tick->data;
+    uint64_t now = uv_now(worker->loop);
+    /* A loop that a handler held up has not read yet what its peers may have sent in time. */
+    if (now - worker->ticked_ms <= 2 * uv_timer_get_repeat(tick))
+        expire(worker, now);
+    worker->ticked_ms = now;
     if (!worker->active) {
         cz_regions_trim(&worker->regions);
         cz_pool_trim(&worker->requests);
@@ -147,8 +155,10 @@ static void on_tick(uv_timer_t *tick)
 void cz_worker_tick_start(cz_worker_t *worker)
 {
     uint64_t interval = tick_interval(worker);
-    if (!uv_is_active((uv_handle_t *)&worker->tick))
-        uv_timer_start(&worker->tick, on_tick, interval, interval);
+    if (uv_is_active((uv_handle_t *)&worker->tick))
+        return;
+    worker->ticked_ms = uv_now(worker->loop);
+    uv_timer_start(&worker->tick, on_tick, interval, interval);
 }
 
 static void on_wake(uv_async_t *wake)

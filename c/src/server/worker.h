@@ -51,6 +51,7 @@ typedef struct cz_worker {
     bool has_drained; /* no connection is left */
     cz_drain_counts_t drained;
     bool date_fresh;        /* cleared once an iteration of the loop, as is `wall_ahead_ns` */
+    uint64_t ticked_ms;     /* the loop's time at the last tick */
     bool active;            /* a request was served since the last tick */
     uint64_t wall_ahead_ns; /* what the time since 1970 has over the loop's clock; 0: to be asked */
     int64_t date_second;

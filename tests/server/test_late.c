@@ -1,0 +1,89 @@
+/* A loop that a handler has held up: what its peers sent meanwhile is in time. */
+#include "routes.h"
+#include "stepped.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HEAD "GET /users/7 HTTP/1.1\r\nHost: a\r\n"
+
+/* As long as several ticks and past every deadline. */
+static void hold_up(void)
+{
+    struct timespec pause = {0, 600 * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+static void end_a_head(uint16_t port, void *data)
+{
+    char reply[4096];
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, HEAD, sizeof HEAD - 1));
+    for (int i = 0; i < 8; i++)
+        stepped_turn();
+    assert_int_equal(send(fd, "\r\n", 2, 0), 2);
+    hold_up();
+    size_t got = stepped_receive(fd, reply, sizeof reply - 1, 17);
+    close(fd);
+    assert_true(got >= 17);
+    assert_memory_equal(reply, "HTTP/1.1 200 OK\r\n", 17);
+}
+
+static void end_no_head(uint16_t port, void *data)
+{
+    char reply[4096];
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, HEAD, sizeof HEAD - 1));
+    for (int i = 0; i < 8; i++)
+        stepped_turn();
+    hold_up();
+    size_t got = stepped_drain(fd, reply, sizeof reply - 1);
+    close(fd);
+    assert_true(got >= 12);
+    assert_memory_equal(reply, "HTTP/1.1 408", 12);
+}
+
+static void serve(uint32_t header_ms, uint32_t total_ms, void (*script)(uint16_t port, void *data))
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_server_t *server;
+    options.header_timeout_ms = header_ms;
+    options.total_timeout_ms = total_ms;
+    assert_int_equal(catzilla_server_create(&options, &server), 0);
+    assert_int_equal(routes_add(server, NULL), 0);
+    assert_int_equal(stepped_run(server, script, NULL), 0);
+    catzilla_server_destroy(server);
+    assert_int_equal(routes_held, 0);
+}
+
+static void a_head_that_waits_in_the_socket_is_in_time(void **state)
+{
+    (void)state;
+    serve(200, 0, end_a_head);
+    serve(0, 200, end_a_head);
+}
+
+static void a_head_that_does_not_is_late(void **state)
+{
+    (void)state;
+    serve(200, 0, end_no_head);
+    serve(0, 200, end_no_head);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_head_that_waits_in_the_socket_is_in_time),
+        cmocka_unit_test(a_head_that_does_not_is_late),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
