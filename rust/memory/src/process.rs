@@ -321,8 +321,8 @@ extern "C" fn handle_forks() {
     // SAFETY: the size is not 0; the handlers are functions of this library, which is never unloaded.
     unsafe {
         // Asked anything, jemalloc registers its own handlers: as the earlier ones, they then take its locks
-        // after ours, as everybody does.
-        #[cfg(feature = "jemalloc")]
+        // after ours, as everybody does. (Miri calls nothing foreign.)
+        #[cfg(all(feature = "jemalloc", not(miri)))]
         tikv_jemalloc_sys::nallocx(1, 0);
         libc::pthread_atfork(
             Some(before_fork),

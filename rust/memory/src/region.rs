@@ -428,7 +428,7 @@ mod tests {
         for (block, size, value) in blocks {
             // SAFETY: as above, and written in full.
             let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), size) };
-            assert!(bytes.iter().all(|&byte| byte == value), "block of {size}");
+            assert!(bytes == vec![value; size], "block of {size}");
         }
     }
 
