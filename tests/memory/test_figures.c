@@ -134,6 +134,7 @@ static void jemallocs_figures_are_its_own(void **state)
                                            of_jemalloc(stats.arena, "large.allocated"));
         assert_int_equal(stats.in_use, stats.live + stats.cached);
         assert_int_equal(stats.active, of_jemalloc(stats.arena, "pactive") * 4096);
+        assert_int_equal(stats.dirty, of_jemalloc(stats.arena, "pdirty") * 4096);
         assert_int_equal(stats.mapped, of_jemalloc(stats.arena, "mapped"));
         assert_int_equal(stats.resident, of_jemalloc(stats.arena, "resident"));
         assert_int_equal(stats.metadata,
@@ -151,10 +152,12 @@ static void the_totals_are_the_sums(void **state)
     catzilla_memory_class_stats_t sum = {0};
     void *block[MEMORY_CLASSES];
     (void)state;
+    assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_STATIC, 1 << 20), 0);
     for (size_t class = 0; class < MEMORY_CLASSES; class ++)
         assert_non_null(block[class] = memory_class[class].alloc(1000 * (class + 1)));
     for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
         const catzilla_memory_class_stats_t stats = figures_of(class);
+        assert_int_equal(stats.budget, catzilla_memory_get_budget(memory_class[class].type));
         sum.live += stats.live;
         sum.active += stats.active;
         sum.resident += stats.resident;

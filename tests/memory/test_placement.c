@@ -40,6 +40,26 @@ static void the_general_class_has_an_arena_of_its_own(void **state)
             assert_int_not_equal(arena[i], arena[j]);
 }
 
+static void each_arena_is_named_after_its_class(void **state)
+{
+    unsigned arena[MEMORY_CLASSES];
+    (void)state;
+    assert_int_equal(catzilla_memory_init(), 0);
+    expected_arenas(arena);
+    for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        /* jemalloc fills 32 bytes that the caller points to. */
+        char name[32] = "";
+        char *filled = name;
+        char asked[64];
+        char expected[64];
+        size_t length = sizeof filled;
+        snprintf(asked, sizeof asked, "arena.%u.name", arena[i]);
+        snprintf(expected, sizeof expected, "catzilla_%s", memory_class[i].name);
+        assert_int_equal(_rjem_mallctl(asked, &filled, &length, NULL, 0), 0);
+        assert_string_equal(name, expected);
+    }
+}
+
 /* A mix of classes, sizes and frees by the wrong function. Returns how many blocks lay elsewhere.
  */
 static size_t misplaced_in_a_mix(const unsigned arena[MEMORY_CLASSES], uint64_t seed, size_t rounds)
@@ -193,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_general_class_has_an_arena_of_its_own),
+        cmocka_unit_test(each_arena_is_named_after_its_class),
         cmocka_unit_test(every_block_of_a_mix_lies_in_its_arena),
         cmocka_unit_test(every_block_lies_in_its_arena_on_8_threads_and_after_them),
         cmocka_unit_test(every_block_lies_in_its_arena_after_fork),

@@ -138,12 +138,22 @@ static void ten_million_operations_on_8_threads_misplace_nothing(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
-/* What a forked child does; its status. */
-static int check_in_child(void)
+static bool background_thread_is_on(void)
+{
+    bool on = false;
+    size_t length = sizeof on;
+    return jemalloc_is_under_test() &&
+           _rjem_mallctl("background_thread", &on, &length, NULL, 0) == 0 && on;
+}
+
+/* What a forked child does, whose parent has jemalloc's thread or not; its status. */
+static int check_in_child(bool background)
 {
     size_t steps = 20000;
     if (mix_alone(7, 50000) != 0)
         return 1;
+    if (background_thread_is_on() != background)
+        return 3;
     return run_threads(4, mix_on_a_thread, &steps) == 0 ? 0 : 2;
 }
 
@@ -154,11 +164,12 @@ static void a_forked_child_misplaces_nothing(void **state)
     (void)state;
     learn_arenas();
     run_mix(&mix);
+    const bool background = background_thread_is_on();
     const pid_t child = fork();
     if (child == 0) {
         /* The blocks from before the fork are the child's as well. */
         end_mix(&mix);
-        _exit(check_in_child());
+        _exit(check_in_child(background));
     }
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
