@@ -52,6 +52,7 @@ pub fn alloc_aligned(
 }
 
 pub fn alloc_chunk(class: Class) -> Option<NonNull<u8>> {
+    options::after_fork();
     match cache::refill(class, sizes::CHUNK_BIN) {
         Source::Block(block) => Some(block),
         Source::Refused => None,
