@@ -146,7 +146,7 @@ void kind_serve(const kind_t *kind, catzilla_static_t *files,
         assert_int_equal(catzilla_server_create(&options, &server), 0);
     assert_int_equal(routes_add(server, files), 0);
     if ((as & PROXIED) != 0)
-        assert_int_equal(catzilla_server_trust_proxy(server, "127.0.0.1"), 0);
+        assert_int_equal(catzilla_server_trust_proxy(server, STEPPED_CLIENT), 0);
     kind_server = server;
     if ((as & IN_LOOP) != 0)
         assert_int_equal(stepped_run_in_loop(server, &loop, script, data), 0);

@@ -1,5 +1,6 @@
 #include "stepped.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -83,16 +84,18 @@ void stepped_turn(void)
 int stepped_connect(uint16_t port)
 {
     static const struct linger reset = {1, 0};
-    struct sockaddr_in address;
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    static const int yes = 1;
+    const struct sockaddr_in server = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in client = {.sin_family = AF_INET,
+                                       .sin_addr.s_addr = inet_addr(STEPPED_CLIENT)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0)
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes) != 0 ||
+        bind(fd, (const struct sockaddr *)&client, sizeof client) != 0)
         give_up("socket");
     /* The kernel completes it while the listener has room, so it does not wait for the loop. */
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+    if (connect(fd, (const struct sockaddr *)&server, sizeof server) != 0)
         give_up("connect");
     return fd;
 }

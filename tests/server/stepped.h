@@ -25,6 +25,13 @@ void stepped_turn(void);
 /* What is called whenever the client waits and nothing comes; whether that has changed anything. */
 extern bool (*stepped_when_idle)(void);
 
+/*
+ * The address that clients come from: not that of the servers, for a connection that has ended
+ * holds its port for a minute, and some ten thousand of them leave a server no port on their own
+ * address.
+ */
+#define STEPPED_CLIENT "127.0.0.2"
+
 /* A socket that never blocks and, when closed, resets rather than lingers. */
 int stepped_connect(uint16_t port);
 

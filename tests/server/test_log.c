@@ -94,10 +94,11 @@ static void the_detail_of_a_failure_goes_to_the_log_alone(void **state)
 static void lines_past_the_level_are_left_out(void **state)
 {
     (void)state;
-    serve(take, CATZILLA_LOG_ERROR, "127.0.0.1");
+    serve(take, CATZILLA_LOG_ERROR, STEPPED_CLIENT);
     assert_string_equal(lines, CONFLICT);
-    serve(take, CATZILLA_LOG_WARNING, "127.0.0.1");
-    assert_memory_equal(lines, CONFLICT "1 connection closed reason=proxy_header peer=127.0.0.1:",
+    serve(take, CATZILLA_LOG_WARNING, STEPPED_CLIENT);
+    assert_memory_equal(lines,
+                        CONFLICT "1 connection closed reason=proxy_header peer=" STEPPED_CLIENT ":",
                         sizeof CONFLICT + 54);
 }
 
@@ -114,7 +115,7 @@ static void the_library_prints_nothing(void **state)
     dup2(file, 1);
     dup2(file, 2);
     serve(NULL, CATZILLA_LOG_DEBUG, NULL);
-    serve(NULL, CATZILLA_LOG_DEBUG, "127.0.0.1");
+    serve(NULL, CATZILLA_LOG_DEBUG, STEPPED_CLIENT);
     fflush(NULL);
     for (int i = 0; i < 2; i++) {
         dup2(streams[i], i + 1);
