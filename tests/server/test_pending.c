@@ -1,4 +1,5 @@
 /* What arrives while a reply is put off is dealt with afterwards, in order and whole. */
+#define _GNU_SOURCE /* memmem */
 #include "routes.h"
 #include "stepped.h"
 
@@ -115,6 +116,41 @@ static void an_end_that_meets_the_replies_does_not_lose_them(void **state)
     serve(end_at_once, NULL);
 }
 
+/* The last request of a connection is put off while the reply before it is sent. */
+static void put_off_the_last(uint16_t port, void *data)
+{
+    static const char *const first[] = {"/deferred", "/late", "/streamed", "/"};
+    static const char *const last[] = {"/deferred", "/late"};
+    char both[256], reply[65536];
+    (void)data;
+    stepped_when_idle = routes_go_on;
+    for (unsigned i = 0; i < 16; i++) {
+        const char *awaited = last[i / 4 % 2];
+        int fd = stepped_connect(port);
+        snprintf(both, sizeof both,
+                 "GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+                 "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                 first[i % 4], awaited);
+        assert_true(stepped_send(fd, both, strlen(both)));
+        if (i / 8 == 0)
+            shutdown(fd, SHUT_WR);
+        size_t size = stepped_drain(fd, reply, sizeof reply - 1);
+        close(fd);
+        /* What is streamed holds NULs. */
+        reply[size] = '\0';
+        const char *second = memmem(reply + 1, size - 1, "HTTP/1.1 200", 12);
+        if (second == NULL || strstr(second, i / 4 % 2 == 0 ? "put off" : "late") == NULL)
+            fail_msg("behind %s the reply of %s is missing", first[i % 4], awaited);
+    }
+    stepped_when_idle = NULL;
+}
+
+static void the_last_reply_is_sent_though_it_is_put_off(void **state)
+{
+    (void)state;
+    serve(put_off_the_last, NULL);
+}
+
 /* Leaves with the head and a part of the body read; the server stops then. */
 static void begin_to_read(uint16_t port, void *data)
 {
@@ -145,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_meanwhile_is_kept_in_order),
         cmocka_unit_test(an_end_that_meets_the_replies_does_not_lose_them),
+        cmocka_unit_test(the_last_reply_is_sent_though_it_is_put_off),
         cmocka_unit_test(a_stream_that_is_cut_off_does_not_look_whole),
         cmocka_unit_test(a_connection_lost_before_its_reply_leaves_nothing),
     };

@@ -121,11 +121,11 @@ void cz_connection_flush(cz_connection_t *connection)
             return;
         }
         cz_connection_pending_sent(connection);
-        if (connection->closing || connection->output.first != NULL)
+        /* The request behind it, perhaps the last, may have been put off. */
+        if (connection->closing || connection->output.first != NULL || connection->pending != NULL)
             return;
     }
     /* What the peer asked for before it closed its half is sent, unless more waits unparsed. */
-    bool all_done = connection->peer_ended && connection->pending == NULL;
-    if (connection->ends || all_done)
+    if (connection->ends || connection->peer_ended)
         finish(connection);
 }
