@@ -315,6 +315,9 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
     if (error != HPE_OK) {
         if (message->status == 0)
             message->status = refusal_status(parser, error);
+        /* Said at once where the line comes alone, so also where what is behind it is too much. */
+        if (!had_head && lacks_version(&message->head, end))
+            message->status = 400;
         return CZ_PARSE_REFUSED;
     }
     message->status = unfinished_status(message, end, had_head);
