@@ -1,4 +1,5 @@
 /* Lookups: what wins, what is refused, and what is said about it. */
+#include <catzilla/memory.h>
 #include <catzilla/router.h>
 
 #include <setjmp.h>
@@ -209,6 +210,35 @@ static void routes_are_listed_found_and_explained(void **state)
     catzilla_router_destroy(router);
 }
 
+/* Wherever memory ends, the route is not there, and can be added once there is some. */
+static void a_route_that_memory_refuses_is_not_listed(void **state)
+{
+    static const char pattern[] = "/one/{two:int}/three/{four}";
+    unsigned refused = 0;
+    (void)state;
+    for (size_t room = 0; room < 8192; room += 32) {
+        catzilla_router_t *router;
+        catzilla_memory_stats_t stats;
+        assert_int_equal(catzilla_router_create(&router), 0);
+        add(router, "GET", "/");
+        catzilla_memory_get_stats(&stats);
+        catzilla_memory_set_budget(CATZILLA_MEMORY_STATIC, stats.static_arena_usage + room);
+        int rc = catzilla_router_add(router, "PUT", pattern, router);
+        catzilla_memory_set_budget(CATZILLA_MEMORY_STATIC, SIZE_MAX);
+        if (rc != 0) {
+            refused++;
+            assert_int_equal(rc, CATZILLA_ERR_NOMEM);
+            assert_int_equal(catzilla_router_count(router), 1);
+            assert_false(catzilla_router_has(router, "PUT", pattern));
+            assert_string_equal(find(router, "PUT", "/one/2/three/4"), "404");
+            assert_int_equal(catzilla_router_add(router, "PUT", pattern, (void *)pattern), 0);
+        }
+        assert_int_equal(catzilla_router_count(router), 2);
+        catzilla_router_destroy(router);
+    }
+    assert_in_range(refused, 2, 255);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +249,7 @@ int main(void)
         cmocka_unit_test(conflicts_name_both_patterns),
         cmocka_unit_test(methods_have_a_limit_that_is_told),
         cmocka_unit_test(routes_are_listed_found_and_explained),
+        cmocka_unit_test(a_route_that_memory_refuses_is_not_listed),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);
 }

@@ -28,6 +28,11 @@ void catzilla_router_destroy(catzilla_router_t *router)
         return;
     for (uint32_t i = 0; i < router->route_count; i++)
         catzilla_static_free(router->routes[i]);
+    while (router->halfway != NULL) {
+        cz_route_t *route = router->halfway;
+        router->halfway = route->next;
+        catzilla_static_free(route);
+    }
     for (uint32_t i = 0; i < router->method_count; i++)
         catzilla_static_free(router->methods[i]);
     catzilla_static_free(router->routes);
@@ -158,11 +163,13 @@ int catzilla_router_add(catzilla_router_t *router, const char *method, const cha
         catzilla_static_free(route);
         return rc;
     }
-    /* Nodes borrow the route's text, so from here on the route stays, reachable or not. */
-    router->routes[router->route_count++] = route;
     rc = cz_tree_reach(router, segments, count, &node_id);
-    if (rc != 0)
+    if (rc != 0) {
+        route->next = router->halfway;
+        router->halfway = route;
         return rc;
+    }
+    router->routes[router->route_count++] = route;
     cz_node_t *node = &router->nodes[node_id];
     cz_route_t **list = rest ? &node->rests : &node->routes;
     route->value = value;

@@ -50,6 +50,7 @@ struct catzilla_router {
     uint32_t edge_count;
     uint32_t edge_mask; /* capacity - 1 */
     cz_route_t **routes;
+    cz_route_t *halfway; /* of which memory allowed some nodes only, which borrow their text */
     uint32_t route_count;
     uint32_t route_capacity;
     char *methods[CZ_ROUTER_MAX_METHODS]; /* ended by NUL */
