@@ -81,6 +81,18 @@ void stepped_turn(void)
     __real_uv_run(stepped.loop, UV_RUN_NOWAIT);
 }
 
+/* Whether a connection whose making a signal has interrupted is made after all. */
+static bool is_connected(int fd)
+{
+    struct pollfd client = {fd, POLLOUT, 0};
+    socklen_t size = sizeof errno;
+    if (errno != EINTR)
+        return false;
+    while (poll(&client, 1, PATIENCE_MS) < 0 && errno == EINTR)
+        ;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &size) == 0 && errno == 0;
+}
+
 int stepped_connect(uint16_t port)
 {
     static const struct linger reset = {1, 0};
@@ -95,7 +107,7 @@ int stepped_connect(uint16_t port)
         bind(fd, (const struct sockaddr *)&client, sizeof client) != 0)
         give_up("socket");
     /* The kernel completes it while the listener has room, so it does not wait for the loop. */
-    if (connect(fd, (const struct sockaddr *)&server, sizeof server) != 0)
+    if (connect(fd, (const struct sockaddr *)&server, sizeof server) != 0 && !is_connected(fd))
         give_up("connect");
     return fd;
 }
