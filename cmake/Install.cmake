@@ -2,6 +2,15 @@
 # need not have libuv.
 include(CMakePackageConfigHelpers)
 
+# Packagers may name folders absolutely; what is relative stays so, since a prefix may be moved.
+function(catzilla_installed out base folder)
+  if(IS_ABSOLUTE "${folder}")
+    set(${out} "${folder}" PARENT_SCOPE)
+  else()
+    set(${out} "${base}/${folder}" PARENT_SCOPE)
+  endif()
+endfunction()
+
 set(catzilla_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Catzilla")
 set_target_properties(catzilla_memory PROPERTIES EXPORT_NAME memory)
 set_target_properties(catzilla_memory_compat PROPERTIES EXPORT_NAME memory_compat)
@@ -14,8 +23,8 @@ if(BUILD_SHARED_LIBS)
 else()
   install(FILES "${PROJECT_BINARY_DIR}/libcatzilla-memory.a" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
-set_target_properties(catzilla_program PROPERTIES
-                      INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+catzilla_installed(catzilla_rpath "$ORIGIN/.." "${CMAKE_INSTALL_LIBDIR}")
+set_target_properties(catzilla_program PROPERTIES INSTALL_RPATH "${catzilla_rpath}")
 install(TARGETS catzilla_program)
 foreach(set Memory "")
   install(EXPORT Catzilla${set}Targets NAMESPACE Catzilla:: DESTINATION "${catzilla_config_dir}")
@@ -46,8 +55,15 @@ install(FILES "${PROJECT_BINARY_DIR}/CatzillaConfig.cmake"
 # pkg-config. A static library cannot name what it wants, so its file does, and not as private: plain
 # `pkg-config --libs` must do.
 set(catzilla_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
-file(RELATIVE_PATH catzilla_pc_up "/${catzilla_pc_dir}" "/")
-string(REGEX REPLACE "/$" "" catzilla_pc_up "${catzilla_pc_up}")
+if(IS_ABSOLUTE "${catzilla_pc_dir}")
+  set(catzilla_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH catzilla_pc_up "/${catzilla_pc_dir}" "/")
+  string(REGEX REPLACE "/$" "" catzilla_pc_up "${catzilla_pc_up}")
+  set(catzilla_pc_prefix "\${pcfiledir}/${catzilla_pc_up}")
+endif()
+catzilla_installed(catzilla_pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
+catzilla_installed(catzilla_pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 if(NOT BUILD_SHARED_LIBS)
   list(TRANSFORM catzilla_native_libraries PREPEND "-l" OUTPUT_VARIABLE catzilla_pc_natives)
   list(JOIN catzilla_pc_natives " " catzilla_pc_natives)

@@ -69,6 +69,49 @@ def test_a_path_with_a_space_has_a_cargo_folder_without(tools, tree, tmp_path):
     assert chosen.startswith(str(tmp_path / "cache")) and " " not in chosen
 
 
+def test_a_build_without_a_type_is_optimised(tools, tmp_path):
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    tools.run(tools.cmake, "-G", "Ninja", "-S", SOURCE, "-B", tmp_path / "build", DEPS, *SMALL, env=env)
+    assert cached("CMAKE_BUILD_TYPE", tmp_path / "build") == "RelWithDebInfo"
+
+
+def test_folders_may_be_named_absolutely(tools, tmp_path):
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    build, libraries, headers = (tmp_path / name for name in ("build", "libraries", "headers"))
+    tools.configure(SOURCE, build, DEPS, *SMALL, f"-DCMAKE_INSTALL_LIBDIR={libraries}",
+                    f"-DCMAKE_INSTALL_INCLUDEDIR={headers}", f"-DCMAKE_INSTALL_PREFIX={tmp_path}/prefix",
+                    env=env)
+    tools.build(build, env=env)
+    tools.run(tools.cmake, "--install", build)
+    said = tools.run("pkg-config", "--cflags", "--libs", "catzilla-memory",
+                     env={"PKG_CONFIG_PATH": str(libraries / "pkgconfig")})
+    assert f"-I{headers} " in said and f"-L{libraries} " in said
+    targets = (libraries / "cmake/Catzilla/CatzillaMemoryTargets.cmake").read_text()
+    assert f"{libraries}/libcatzilla-memory.a" in targets and f"}}/{libraries}" not in targets
+
+
+def test_a_distributions_lto_does_not_reach_what_is_sealed(tools, tmp_path):
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    build = tmp_path / "build"
+    tools.configure(SOURCE, build, DEPS, *SMALL, "-DCMAKE_C_FLAGS=-flto=auto -ffat-lto-objects",
+                    "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON", env=env)
+    tools.build(build, env=env)
+    tools.run(build / "catzilla", "--version")
+
+
+@pytest.mark.parametrize("options, said", [
+    (("-G", "Ninja Multi-Config"), "choose Ninja or Unix Makefiles"),
+    (("-DCATZILLA_MAKE=",), "make not found"),
+    (("-DCATZILLA_SANITIZE=thread", "-DCATZILLA_JEMALLOC=OFF", "-DRust_TOOLCHAIN=stable"),
+     "rustup toolchain install nightly"),
+])
+def test_what_cannot_be_built_is_said_with_its_cure(tools, tmp_path, options, said):
+    env = {**OFFLINE, "CATZILLA_CARGO_BUILD_DIR": str(tmp_path / "cargo")}
+    with pytest.raises(AssertionError, match=said.replace(" ", r"\s+")):
+        tools.run(tools.cmake, "-S", SOURCE, "-B", tmp_path / "build", DEPS, "-DBUILD_TESTING=OFF", *options,
+                  env=env)
+
+
 def test_clang(tools, tmp_path):
     clang = shutil.which("clang")
     assert clang, "clang not found: install clang"
