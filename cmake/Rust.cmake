@@ -2,6 +2,28 @@
 include(Seal)
 include(Shared)
 
+# Corrosion and cargo would stop at these too, with messages that name no cure.
+file(STRINGS "${PROJECT_SOURCE_DIR}/Cargo.toml" catzilla_rust_line REGEX "^rust-version = ")
+string(REGEX MATCH "[0-9.]+" catzilla_rust_wanted "${catzilla_rust_line}")
+if(Rust_VERSION VERSION_LESS catzilla_rust_wanted)
+  message(FATAL_ERROR "Rust ${Rust_VERSION} is too old: install Rust ${catzilla_rust_wanted} or newer, "
+                      "or name a toolchain by Rust_TOOLCHAIN")
+endif()
+find_program(CATZILLA_MAKE NAMES make gmake)
+mark_as_advanced(CATZILLA_MAKE)
+if(CATZILLA_JEMALLOC AND NOT CATZILLA_MAKE)
+  message(FATAL_ERROR "make not found, by which jemalloc is built: install make or set CATZILLA_JEMALLOC=OFF")
+endif()
+if(CATZILLA_SANITIZE STREQUAL "thread")
+  get_target_property(catzilla_rustc Rust::Rustc IMPORTED_LOCATION)
+  execute_process(COMMAND "${catzilla_rustc}" --print sysroot OUTPUT_VARIABLE catzilla_sysroot
+                  OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT Rust_IS_NIGHTLY OR NOT EXISTS "${catzilla_sysroot}/lib/rustlib/src/rust/library/Cargo.toml")
+    message(FATAL_ERROR "ThreadSanitizer wants Rust's own library built anew, which stable Rust cannot: run "
+                        "`rustup toolchain install nightly --component rust-src` and set Rust_TOOLCHAIN=nightly")
+  endif()
+endif()
+
 set(catzilla_cargo_features "")
 if(CATZILLA_JEMALLOC)
   list(APPEND catzilla_cargo_features jemalloc)
@@ -41,6 +63,10 @@ if(NOT "$ENV{CATZILLA_CARGO_BUILD_DIR}" STREQUAL "")
 endif()
 set(CATZILLA_CARGO_BUILD_DIR "${catzilla_cargo_root}"
     CACHE PATH "Where cargo keeps its intermediate files; a path without a space")
+if(CATZILLA_JEMALLOC AND Rust_VERSION VERSION_LESS 1.91 AND PROJECT_BINARY_DIR MATCHES "[ \t]")
+  message(FATAL_ERROR "jemalloc cannot be built below ${PROJECT_BINARY_DIR}: choose a build folder without "
+                      "a space, or Rust 1.91, whose cargo can keep its files elsewhere")
+endif()
 if(CATZILLA_JEMALLOC AND CATZILLA_CARGO_BUILD_DIR MATCHES "[ \t]")
   message(FATAL_ERROR "jemalloc cannot be built below ${CATZILLA_CARGO_BUILD_DIR}: set "
                       "CATZILLA_CARGO_BUILD_DIR to a path without a space")
@@ -55,6 +81,8 @@ corrosion_set_env_vars(catzilla_ffi "MAKEFLAGS=" "CARGO_BUILD_BUILD_DIR=${catzil
 
 # What Rust's standard library and jemalloc want of the system.
 get_target_property(catzilla_native_libraries catzilla_ffi-static INTERFACE_LINK_LIBRARIES)
+# The compiler adds its own, the archive or the shared one as the link asks.
+list(REMOVE_ITEM catzilla_native_libraries gcc_s)
 
 if(CATZILLA_SANITIZE STREQUAL "thread")
   corrosion_set_cargo_flags(catzilla_ffi -Zbuild-std=std,panic_abort)
@@ -111,10 +139,15 @@ function(catzilla_add_memory_library target)
     ${target}_archive PROPERTIES IMPORTED_LOCATION "${sealed}" INTERFACE_LINK_LIBRARIES
                                                                "${catzilla_native_libraries}")
   add_library(${target} INTERFACE)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(installed "${CMAKE_INSTALL_LIBDIR}")
+  else()
+    set(installed "$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}")
+  endif()
   target_link_libraries(
     ${target}
     INTERFACE "$<BUILD_INTERFACE:${target}_archive>"
-              "$<INSTALL_INTERFACE:$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/libcatzilla-memory.a>"
+              "$<INSTALL_INTERFACE:${installed}/libcatzilla-memory.a>"
               "$<INSTALL_INTERFACE:${catzilla_native_libraries}>")
   set(catzilla_memory_scope INTERFACE PARENT_SCOPE)
 endfunction()

@@ -2,9 +2,12 @@
 # then link Rust archives of their own beside ours (each brings Rust's standard library, and two with
 # global symbols clash), and nothing of ours can meet a name of theirs.
 
-# GNU ld by name: with clang, CMAKE_LINKER may be lld, which leaves section groups as they are.
-find_program(CATZILLA_PARTIAL_LINKER NAMES ld.bfd ld REQUIRED)
-mark_as_advanced(CATZILLA_PARTIAL_LINKER)
+# Through the compiler, which knows the target's linker. GNU ld by name: lld leaves section groups as
+# they are.
+set(catzilla_partial_link "${CMAKE_C_COMPILER}" -r -nostdlib -fuse-ld=bfd -no-pie)
+if(CMAKE_C_COMPILER_TARGET)
+  list(APPEND catzilla_partial_link "--target=${CMAKE_C_COMPILER_TARGET}")
+endif()
 
 # Sets OUT to the commands that make RESULT, an archive or an object by its name, of ARCHIVES, whole,
 # and of PARTS as far as they are needed. OBJCOPY takes further flags. Wants COMMAND_EXPAND_LISTS.
@@ -20,8 +23,8 @@ function(catzilla_seal_commands out result)
         COMMAND "${CMAKE_COMMAND}" -E rm "${object}")
   endif()
   set(${out}
-      COMMAND "${CATZILLA_PARTIAL_LINKER}" -r --force-group-allocation -o "${object}"
-              --whole-archive ${arg_ARCHIVES} --no-whole-archive ${arg_PARTS}
+      COMMAND ${catzilla_partial_link} -Wl,--force-group-allocation -o "${object}"
+              -Wl,--whole-archive ${arg_ARCHIVES} -Wl,--no-whole-archive ${arg_PARTS}
       COMMAND "${CMAKE_OBJCOPY}" --remove-section=.llvmbc --remove-section=.llvmcmd --wildcard
               "--keep-global-symbol=catzilla_*" ${arg_OBJCOPY} "${object}"
       ${archive_commands}
