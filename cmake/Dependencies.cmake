@@ -18,9 +18,8 @@ foreach(name CORROSION LLHTTP LIBUV)
   mark_as_advanced(CATZILLA_${name}_REPOSITORY CATZILLA_${name}_COMMIT)
 endforeach()
 
-# Fetches NAME, or says what is missing and how to get it. It becomes a static library fit to be part
-# of a shared one, and its install rules and tests stay out of ours.
-function(catzilla_fetch name lack)
+# Fetches NAME, or says what is missing and how to get it.
+function(catzilla_fetch_sources name lack)
   if(NOT CATZILLA_FETCH)
     message(FATAL_ERROR "${lack}, or set CATZILLA_FETCH=ON")
   endif()
@@ -34,11 +33,17 @@ function(catzilla_fetch name lack)
     GIT_TAG ${CATZILLA_${upper}_COMMIT}
     SOURCE_SUBDIR added-below)
   FetchContent_MakeAvailable(${name})
+  set(${name}_SOURCE_DIR "${${name}_SOURCE_DIR}" PARENT_SCOPE)
+  set(${name}_BINARY_DIR "${${name}_BINARY_DIR}" PARENT_SCOPE)
+endfunction()
+
+# Fetches and adds NAME. A library becomes a static one fit to be part of a shared one, and its install
+# rules and tests stay out of ours.
+function(catzilla_fetch name lack)
+  catzilla_fetch_sources(${name} "${lack}")
   set(BUILD_SHARED_LIBS OFF)
   set(BUILD_TESTING OFF)
   set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-  set(LLHTTP_BUILD_SHARED_LIBS OFF)
-  set(LLHTTP_BUILD_STATIC_LIBS ON)
   set(LIBUV_BUILD_SHARED OFF)
   add_subdirectory("${${name}_SOURCE_DIR}" "${${name}_BINARY_DIR}" EXCLUDE_FROM_ALL SYSTEM)
 endfunction()
@@ -58,9 +63,18 @@ if(Llhttp_FOUND)
   target_link_libraries(catzilla_llhttp INTERFACE Llhttp::Llhttp)
   list(APPEND catzilla_sealed_archives "$<TARGET_FILE:Llhttp::Llhttp>")
 else()
-  catzilla_fetch(llhttp "llhttp 9.2 not found: run ./quickstart setup or install libllhttp-dev")
-  target_link_libraries(catzilla_llhttp INTERFACE llhttp_static)
-  list(APPEND catzilla_sealed_archives "$<TARGET_FILE:llhttp_static>")
+  catzilla_fetch_sources(llhttp "llhttp 9.2 not found: run ./quickstart setup or install libllhttp-dev")
+  # Its own project wants a C++ compiler, for three files of C.
+  add_library(catzilla_llhttp_fetched STATIC)
+  foreach(name api http llhttp)
+    target_sources(catzilla_llhttp_fetched PRIVATE "${llhttp_SOURCE_DIR}/src/${name}.c")
+  endforeach()
+  target_include_directories(catzilla_llhttp_fetched SYSTEM PUBLIC "${llhttp_SOURCE_DIR}/include")
+  set_target_properties(catzilla_llhttp_fetched PROPERTIES POSITION_INDEPENDENT_CODE ON
+                                                           INTERPROCEDURAL_OPTIMIZATION OFF)
+  target_compile_options(catzilla_llhttp_fetched PRIVATE -fno-lto)
+  target_link_libraries(catzilla_llhttp INTERFACE catzilla_llhttp_fetched)
+  list(APPEND catzilla_sealed_archives "$<TARGET_FILE:catzilla_llhttp_fetched>")
 endif()
 
 add_library(catzilla_libuv INTERFACE)

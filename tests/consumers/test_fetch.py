@@ -1,6 +1,7 @@
 """The fall-backs for what is not installed, from git mirrors that the test makes of what is."""
 
 import pathlib
+import re
 import shutil
 
 from test_build import OFFLINE, SMALL, cached
@@ -37,18 +38,28 @@ def mirror(tools, folder, lists, *files):
             f"-DCMAKE_DISABLE_FIND_PACKAGE_{folder.name.capitalize()}=ON")
 
 
+def llhttp_sources(folder):
+    """Folders laid out as llhttp's releases are. What its functions do nobody asks here."""
+    glue = (SOURCE / "c/src/http/parser.c").read_text()
+    (folder / "include").mkdir(parents=True)
+    shutil.copy(pathlib.Path(cached("Llhttp_INCLUDE_DIR")) / "llhttp.h", folder / "include")
+    (folder / "src").mkdir()
+    for name, text in (
+            ("api", "".join(f"void {name}(void) {{}}\n" for name in sorted(set(re.findall(r"\bllhttp_\w+(?=\()", glue))))),
+            ("http", "int http;\n"), ("llhttp", "int llhttp;\n")):
+        (folder / "src" / f"{name}.c").write_text(text)
+    return folder / "include", folder / "src"
+
+
 def test_all_three_are_fetched_and_become_part_of_the_library(tools, tmp_path):
     corrosion = pathlib.Path(cached("Corrosion_DIR"))
     corrosion = next(up for up in corrosion.parents if (up / "share/cmake/Corrosion.cmake").exists())
-    llhttp = pathlib.Path(cached("Llhttp_LIBRARY"))
     libuv = pathlib.Path(cached("Libuv_LIBRARY")).with_name("libuv_a.a")
     libuv_include = pathlib.Path(cached("Libuv_INCLUDE_DIR"))
     options = (
         *mirror(tools, tmp_path / "corrosion", CORROSION,
                 *(corrosion / "share/cmake").glob("*.cmake")),
-        *mirror(tools, tmp_path / "llhttp",
-                STATIC_LIBRARY.format(target="llhttp_static", archive=llhttp.name), llhttp,
-                pathlib.Path(cached("Llhttp_INCLUDE_DIR")) / "llhttp.h"),
+        *mirror(tools, tmp_path / "llhttp", "", *llhttp_sources(tmp_path / "upstream")),
         *mirror(tools, tmp_path / "libuv",
                 STATIC_LIBRARY.format(target="uv_a", archive=libuv.name), libuv,
                 libuv_include / "uv.h", libuv_include / "uv"),
