@@ -24,6 +24,8 @@ FAKES = {
     "id": "echo 0",
 }
 
+PROGRAM = '#!/bin/sh\necho "$PWD: $*"\n'
+
 
 class System:
     """A copy of the script in a folder of its own, and a PATH with nothing else than is said."""
@@ -45,7 +47,7 @@ class System:
                      "share/doc/libyyjson0/copyright"):
             self.write(f"build/deps/usr/{file}", "")
         self.write("build/deps/bin/cbindgen", "#!/bin/sh\necho cbindgen 0.0.1\n")
-        self.write("build/release/catzilla", '#!/bin/sh\necho "$PWD: $*"\n')
+        self.write("build/release/catzilla", PROGRAM)
 
     def write(self, name, text):
         file = self.folder / name
@@ -123,6 +125,22 @@ def test_a_directory_is_meant_from_where_the_user_is(system, tmp_path):
 def test_a_missing_directory_is_said_before_anything_is_done(system):
     assert system.refused("serve", "nowhere") == "quickstart: nowhere: no such directory\n"
     assert system.calls.read_text() == ""
+
+
+def test_a_clone_that_lacks_nothing_is_built_and_served(system):
+    shutil.rmtree(system.folder / "build")
+    (system.folder / "program").write_text(PROGRAM)
+    system.fake("cmake", "cd ..; mkdir -p project/build/release; cp project/program "
+                         "project/build/release/catzilla; chmod +x project/build/release/catzilla")
+    for tool in ("cp", "chmod"):
+        (system.bin / tool).symlink_to(shutil.which(tool))
+    assert system.run("serve")[:2] == (0, f"{system.folder}: serve {system.folder}/docs\n")
+
+
+def test_debians_own_cargo_has_its_tools_installed(system):
+    (system.folder / "lacking").write_text("rust-clippy rustfmt")
+    assert system.run("setup")[0] == 0
+    assert "--no-install-recommends rust-clippy rustfmt" in system.calls.read_text()
 
 
 def test_a_build_that_fails_shows_its_output(system):
