@@ -69,6 +69,42 @@ def table(columns, rows):
     return "\n".join(lines)
 
 
+class Bounds:
+    """What was measured, beside what was asked for."""
+
+    def __init__(self):
+        self.rows = []
+
+    def _note(self, name, value, sign, bound, met):
+        if value is not None:
+            missed_by = 0 if met(value) else abs(value - bound) / bound
+            self.rows.append({"bound": name, "measured": value, "asked": f"{sign} {bound:,}",
+                              "met": met(value), "missed_by": missed_by})
+
+    def at_most(self, name, value, bound):
+        """A figure that the bound may equal."""
+        self._note(name, value, "<=", bound, lambda value: value <= bound)
+
+    def below(self, name, value, bound):
+        """A figure that stays under the bound."""
+        self._note(name, value, "<", bound, lambda value: value < bound)
+
+    def at_least(self, name, value, bound):
+        """A figure that is the better for being large."""
+        self._note(name, value, ">=", bound, lambda value: value >= bound)
+
+    def text(self):
+        """The table."""
+        rows = [[row["bound"], number(row["measured"], 4), row["asked"],
+                 "met" if row["met"] else f"missed by {row['missed_by']:.1%}"] for row in self.rows]
+        return table(["Catzilla's bounds", "measured", "asked", "verdict"], rows)
+
+
+def ratio(a, b):
+    """Their quotient, where both were measured."""
+    return a / b if a is not None and b else None
+
+
 class Chart:
     """Panels of horizontal bars, one bar a peer, ours in another colour; shorter is better."""
 

@@ -18,10 +18,11 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import http_bounds  # noqa: E402
 import report  # noqa: E402
 
-HERE = pathlib.Path(__file__).resolve().parent
 CASES = {"plain": (1, "plain"), "16-deep": (16, "plain"), "big head": (1, "big")}
 # callgrind counts each step of `rep stosb`, by which libc clears large blocks, as an instruction.
 ONE_BY_ONE = {
@@ -32,6 +33,7 @@ PEERS = ["bare", "nginx", "microhttpd", "evhttp"]
 TITLES = {
     "catzilla": "Catzilla",
     "catzilla-full": "Catzilla, parameter and access log",
+    "catzilla-shared": "Catzilla, libc and libuv shared",
     "bare": "bare epoll loop (the limit)",
     "nginx": "nginx",
     "microhttpd": "libmicrohttpd",
@@ -58,6 +60,7 @@ class Bench:
         known = {
             "catzilla": [build / "bench_hello", "PORT"],
             "catzilla-full": [build / "bench_hello", "PORT", "full"],
+            "catzilla-shared": [build / "bench_hello_shared_libc", "PORT"],
             "nginx": [nginx, "-p", "DIR", "-c", "DIR/nginx.conf"] if nginx else None,
         }
         known |= {peer: [folder / f"bench_http_{peer}", "PORT"] for peer in PEERS if peer != "nginx"}
@@ -245,7 +248,7 @@ def calls_text(calls):
     return f"{sum(calls.values()) - wait:.2f} + {wait:.2f}"
 
 
-def text(figures, bench, facts):
+def text(figures, kept, bench, facts):
     """The table that is printed."""
     rows, counts, more = [], [], []
     for name, figure in figures.items():
@@ -266,7 +269,8 @@ def text(figures, bench, facts):
                       "system calls + epoll, plain", "16-deep"], counts),
         report.table(["memory and connections", "MB after load", "of it its own",
                       "bytes an idle connection", "ns to accept and answer one",
-                      "ns a short connection", "p50 us", "p99 us", "wrk, requests/s"], more)]
+                      "ns a short connection", "p50 us", "p99 us", "wrk, requests/s"], more),
+        kept.text()]
     if bench.missing:
         parts.append("left out, not built or not installed: " + ", ".join(bench.missing))
     parts.append(", ".join(f"{key} {value}" for key, value in facts.items()))
@@ -299,9 +303,11 @@ def main():
         names = [name for name in TITLES if name in bench.commands and name in args.peers.split(",")]
         facts = report.machine()
         figures = measure(bench, names, args)
-    data = {"machine": facts, "missing": bench.missing, "servers": figures}
+    kept = report.Bounds()
+    http_bounds.of_run(kept, figures)
+    data = {"machine": facts, "missing": bench.missing, "bounds": kept.rows, "servers": figures}
     out = args.out or args.build / "bench"
-    report.write(out, "http", text(figures, bench, facts), data, chart(figures))
+    report.write(out, "http", text(figures, kept, bench, facts), data, chart(figures))
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def main():
         parts.append(speed_text(speeds))
     if servers:
         parts.append(server_text(servers, args))
-    kept = bounds.Bounds()
+    kept = report.Bounds()
     bounds.of_speed(kept, speeds)
     bounds.of_server(kept, servers)
     parts.append(kept.text())
