@@ -3,7 +3,6 @@
 #include "support.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define MIB ((size_t)1 << 20)
@@ -311,66 +310,6 @@ static void the_callback_tells_once_when_the_threshold_is_met(void **state)
     free_all(taken, 10);
 }
 
-/* Eight threads: those of the class at its limit are refused often, the others never. */
-typedef struct contest {
-    size_t rounds;
-    atomic_size_t refused[MEMORY_CLASSES];
-    atomic_size_t over;
-} contest_t;
-
-#define CONTEST_BUDGET MIB
-/* What it may be passed by: what the threads' magazines held when it was met. */
-static size_t contest_grain;
-
-static size_t contend(void *context, size_t index)
-{
-    enum { HELD = 400 };
-    contest_t *contest = context;
-    void *held[HELD] = {NULL};
-    uint64_t seed = index;
-    /* Classes 0 and 1 have a budget; the threads of both together want more than it. */
-    for (size_t i = 0; i < contest->rounds; i++) {
-        const uint64_t draw = next_random(&seed);
-        const size_t at = draw % HELD;
-        const size_t class = (index + (draw >> 40) % 2 * 4) % MEMORY_CLASSES;
-        catzilla_free(held[at]);
-        held[at] = memory_class[class].alloc((size_t)64 << (draw >> 16) % 9);
-        if (held[at] == NULL)
-            atomic_fetch_add(&contest->refused[class], 1);
-        if (i % 64 == 0) {
-            size_t live = 0;
-            if (catzilla_memory_get_arena_stats(CATZILLA_MEMORY_REQUEST, &live, NULL) != 0 ||
-                live > CONTEST_BUDGET + contest_grain)
-                atomic_fetch_add(&contest->over, 1);
-        }
-    }
-    for (size_t at = 0; at < HELD; at++)
-        catzilla_free(held[at]);
-    return 0;
-}
-
-static void one_class_at_its_limit_fails_no_other_on_8_threads(void **state)
-{
-    static contest_t contest;
-    (void)state;
-    contest.rounds = scaled(200000);
-    contest_grain = jemalloc_is_under_test() ? 8 * GRAIN : 0;
-    assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_REQUEST, CONTEST_BUDGET), 0);
-    assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_RESPONSE, CONTEST_BUDGET), 0);
-    assert_int_equal(run_threads(8, contend, &contest), 0);
-    assert_true(atomic_load(&contest.refused[0]) > 0);
-    assert_true(atomic_load(&contest.refused[1]) > 0);
-    for (size_t class = 2; class < MEMORY_CLASSES; class ++)
-        assert_int_equal(atomic_load(&contest.refused[class]), 0);
-    assert_int_equal(atomic_load(&contest.over), 0);
-    assert_int_equal(usage_of_all(), 0);
-    /* And all of it can be had again. */
-    catzilla_memory_thread_idle();
-    const size_t count = take_until_refused(0, 65536, taken, MOST);
-    assert_int_equal(count, CONTEST_BUDGET / 65536);
-    free_all(taken, count);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,7 +326,6 @@ int main(void)
         cmocka_unit_test(what_is_refused_raises_no_peak),
         cmocka_unit_test(a_class_out_of_range_has_no_budget),
         cmocka_unit_test(the_callback_tells_once_when_the_threshold_is_met),
-        cmocka_unit_test(one_class_at_its_limit_fails_no_other_on_8_threads),
     };
     return run_isolated("memory budgets", tests, COUNT_OF(tests), use_allocator_under_test);
 }
