@@ -59,6 +59,7 @@ static void every_way_to_allocate_can_fail(void **state)
     FAILS(catzilla_memory_zalloc(type, 10));
     FAILS(catzilla_memory_aligned(type, 64, 10));
     FAILS(catzilla_memory_strdup(type, "text"));
+    FAILS(catzilla_memory_strndup(type, "text", 2));
     FAILS(catzilla_cache_realloc(NULL, 10));
     FAILS(catzilla_cache_realloc(kept, 100000));
     FAILS(catzilla_memory_promote(elsewhere, type));
@@ -72,6 +73,61 @@ static void every_way_to_allocate_can_fail(void **state)
     catzilla_free(elsewhere);
     catzilla_free(kept);
     assert_int_equal(usage_of_all(), 0);
+}
+
+static void note(void *data)
+{
+    ++*(size_t *)data;
+}
+
+/* A region's block is refused as any other, and the region goes on as if it had not been asked for.
+ */
+static void every_way_to_take_from_a_region_can_fail(void **state)
+{
+    size_t kept = 0;
+    size_t refused = 0;
+    (void)state;
+    assert_int_equal(catzilla_memory_set_debug(1), 0);
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        const catzilla_memory_type_t type = memory_class[class].type;
+        catzilla_region_t *region = NULL;
+        assert_int_equal(catzilla_region_create(type, &region), 0);
+        char *text = catzilla_region_strdup(region, "kept");
+        assert_non_null(text);
+        assert_int_equal(catzilla_region_add_cleanup(region, note, &kept), 0);
+        const size_t used = catzilla_region_used(region);
+        const size_t live = usage_of(type);
+#define FAILS(call)                                                                                \
+    do {                                                                                           \
+        assert_int_equal(catzilla_memory_fail_after(type, 0), 0);                                  \
+        errno = 0;                                                                                 \
+        if ((call) != NULL || errno != ENOMEM)                                                     \
+            fail_msg("%s, %s: errno %d", memory_class[class].name, #call, errno);                  \
+        assert_int_equal(catzilla_region_used(region), used);                                      \
+        assert_int_equal(usage_of(type), live);                                                    \
+    } while (0)
+        FAILS(catzilla_region_alloc(region, 10));
+        FAILS(catzilla_region_alloc(region, 100000));
+        FAILS(catzilla_region_zalloc(region, 10));
+        FAILS(catzilla_region_aligned(region, 8, 10));
+        FAILS(catzilla_region_aligned(region, 256, 10));
+        FAILS(catzilla_region_strdup(region, "text"));
+        FAILS(catzilla_region_strndup(region, "text", 2));
+        FAILS(catzilla_region_printf(region, "%d", 42));
+#undef FAILS
+        assert_int_equal(catzilla_memory_fail_after(type, 0), 0);
+        assert_int_equal(catzilla_region_add_cleanup(region, note, &refused), CATZILLA_ERR_NOMEM);
+        assert_int_equal(catzilla_region_cancel_cleanup(region, note, &refused),
+                         CATZILLA_ERR_INVALID);
+        assert_int_equal(catzilla_region_used(region), used);
+        /* The next one has its turn again. */
+        assert_string_equal(catzilla_region_printf(region, "%d", 42), "42");
+        assert_string_equal(text, "kept");
+        catzilla_region_destroy(region);
+        assert_int_equal(kept, class + 1);
+        assert_int_equal(refused, 0);
+        assert_int_equal(usage_of_all(), 0);
+    }
 }
 
 static void a_negative_number_takes_it_back(void **state)
@@ -126,6 +182,7 @@ int main(void)
         cmocka_unit_test(outside_debug_mode_nothing_is_injected),
         cmocka_unit_test(the_nth_allocation_of_the_class_fails_once),
         cmocka_unit_test(every_way_to_allocate_can_fail),
+        cmocka_unit_test(every_way_to_take_from_a_region_can_fail),
         cmocka_unit_test(a_negative_number_takes_it_back),
         cmocka_unit_test(failing_each_allocation_in_turn_ends_when_the_run_succeeds),
     };
