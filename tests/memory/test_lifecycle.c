@@ -221,6 +221,36 @@ static void dump_stats_names_every_class(void **state)
     catzilla_free(block);
 }
 
+static void check_leaks(void *context)
+{
+    (void)context;
+    catzilla_memory_check_leaks();
+}
+
+static void assert_leaks_are(const char *lines)
+{
+    char *output = captured_output(check_leaks, NULL);
+    assert_string_equal(output, lines);
+    free(output);
+}
+
+/* Outside debug mode nobody knows where they were allocated. */
+static void check_leaks_has_a_line_for_each_class_with_live_blocks(void **state)
+{
+    (void)state;
+    assert_int_equal(catzilla_memory_init(), 0);
+    assert_leaks_are("catzilla: nothing is live\n");
+    void *entry[] = {catzilla_cache_alloc(64), catzilla_cache_alloc(4096)};
+    void *task = catzilla_task_alloc(128);
+    assert_leaks_are("catzilla: cache live=4160\ncatzilla: task live=128\n");
+    catzilla_free(entry[0]);
+    assert_leaks_are("catzilla: cache live=4096\ncatzilla: task live=128\n");
+    catzilla_free(entry[1]);
+    assert_leaks_are("catzilla: task live=128\n");
+    catzilla_free(task);
+    assert_leaks_are("catzilla: nothing is live\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +265,7 @@ int main(void)
         cmocka_unit_test(no_call_prints),
         cmocka_unit_test(init_not_quiet_prints_one_line_with_the_allocator_and_ids),
         cmocka_unit_test(dump_stats_names_every_class),
+        cmocka_unit_test(check_leaks_has_a_line_for_each_class_with_live_blocks),
     };
     return run_isolated("memory lifecycle", tests, COUNT_OF(tests), use_allocator_under_test);
 }
