@@ -388,6 +388,91 @@ static void without_a_callback_damage_goes_to_stderr_and_ends_the_process(void *
     assert_non_null(strstr(text, "test_debug.c"));
 }
 
+static void free_twice(void)
+{
+    void *block = catzilla_cache_alloc(40);
+    void *volatile again = block;
+    catzilla_free(block);
+    catzilla_free(again);
+}
+
+static void overrun(void)
+{
+    volatile char *block = catzilla_cache_alloc(40);
+    block[40] = 'X';
+    catzilla_free((void *)block);
+}
+
+static void write_after_free(void)
+{
+    char *block = catzilla_cache_alloc(40);
+    char *volatile dangling = block;
+    catzilla_free(block);
+    dangling[5] = 'X';
+    catzilla_memory_cleanup();
+}
+
+static void free_as_another_class(void)
+{
+    catzilla_task_free(catzilla_cache_alloc(40));
+}
+
+static void free_with_another_size(void)
+{
+    catzilla_memory_free_sized(CATZILLA_MEMORY_CACHE, catzilla_cache_alloc(40), 30);
+}
+
+static void free_what_is_no_block(void)
+{
+    static char foreign[64];
+    catzilla_free(foreign + 16);
+}
+
+static void leak(void)
+{
+    (void)catzilla_cache_alloc(40);
+    catzilla_memory_check_leaks();
+}
+
+static void outlive_a_region(void)
+{
+    catzilla_region_t *region = NULL;
+    if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
+        return;
+    void **holder = catzilla_cache_alloc(sizeof *holder);
+    *holder = catzilla_region_alloc(region, 40);
+    catzilla_region_reset(region);
+    catzilla_free(holder);
+    catzilla_region_destroy(region);
+}
+
+static void damage_ends_the_process_and_nothing_else_does(void **state)
+{
+    static const struct {
+        void (*fault)(void);
+        const char *report;
+        bool ends;
+    } row[] = {
+        {free_twice, "double free", true},
+        {overrun, "overrun", true},
+        {write_after_free, "written after free", true},
+        {free_as_another_class, "freed as another class", false},
+        {free_with_another_size, "freed with another size", false},
+        {free_what_is_no_block, "free of an unknown block", false},
+        {leak, "leak", false},
+        {outlive_a_region, "pointer kept beyond its lifetime", false},
+    };
+    char text[4096];
+    (void)state;
+    assert_int_equal(catzilla_memory_set_debug(2), 0);
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        const int status = status_of_child(row[i].fault, text, sizeof text);
+        const bool ended = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+        if (strstr(text, row[i].report) == NULL || ended != row[i].ends || (!ended && status != 0))
+            fail_msg("%s: status %#x, said: %s", row[i].report, (unsigned)status, text);
+    }
+}
+
 static void a_free_that_reports_keeps_errno(void **state)
 {
     (void)state;
@@ -426,6 +511,7 @@ int main(void)
         cmocka_unit_test(usage_counts_the_bytes_asked_for),
         cmocka_unit_test(the_level_is_chosen_before_the_first_use),
         cmocka_unit_test(without_a_callback_damage_goes_to_stderr_and_ends_the_process),
+        cmocka_unit_test(damage_ends_the_process_and_nothing_else_does),
         cmocka_unit_test(a_free_that_reports_keeps_errno),
     };
     return run_isolated("memory debug", tests, COUNT_OF(tests), use_allocator_under_test);
