@@ -24,7 +24,10 @@ def of_speed(bounds, data):
                    ratio(figure("typed", "catzilla_shared"), layer), 0.8)
     handed = figure("handover", "catzilla")
     bounds.at_most("handed over / jemalloc", ratio(handed, figure("handover", "jemalloc")), 1.0)
-    bounds.at_least("two threads over one", figure("scaling", "catzilla", "wall"), 1.9)
+    # The bound is about the clock: a thread that waits for another uses no processor time. Where the two
+    # rows differ, other programs had the processors.
+    bounds.at_least("two threads over one, by the clock", figure("scaling", "catzilla", "wall"), 1.9)
+    bounds.at_least("the same by processor time", figure("scaling", "catzilla", "cpu"), 1.9)
     bounds.at_most("profiler built in and off / left out",
                    ratio(figure("profiler", "off"), figure("profiler", "left out")), 1.02)
     regions = figure("regions", "catzilla")

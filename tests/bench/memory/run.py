@@ -151,8 +151,8 @@ def speed_text(data):
     """The table of speed."""
     columns = [("typed", "ns", "typed ns"), ("instructions", "count", "instructions"),
                ("misplaced", "misplaced", "misplaced of 2,000"), ("untyped", "ns", "untyped ns"),
-               ("regions", "ns", "20 blocks ns"), ("scaling", "wall", "2 threads x"),
-               ("scaling", "cpu", "by own time x"), ("handover", "ns", "handed over ns"),
+               ("regions", "ns", "20 blocks ns"), ("scaling", "wall", "2 threads, clock x"),
+               ("scaling", "cpu", "2 threads, own time x"), ("handover", "ns", "handed over ns"),
                ("caches", "busy", "busy cache kB"), ("caches", "idle", "idle cache kB")]
     rows = []
     for peer in PEERS:
