@@ -301,9 +301,79 @@ static void a_child_forked_during_the_first_use_may_allocate(void **state)
         assert_int_equal(fork_during_the_first_use(i * 25), 0);
 }
 
+/* What a handler of an exiting thread allocates, of each class by every way. */
+enum { LATE_BLOCKS = 40 };
+static pthread_key_t late_key;
+static void *late[MEMORY_CLASSES][LATE_BLOCKS], *late_grown[MEMORY_CLASSES];
+
+static void allocate_late(void *unused)
+{
+    (void)unused;
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        for (size_t i = 0; i < LATE_BLOCKS; i++) {
+            const size_t size = i % 4 == 3 ? 20000 * i : 16 + i * 50;
+            late[class][i] = i % 8 == 0
+                                 ? catzilla_memory_aligned(memory_class[class].type, 256, size)
+                                 : memory_class[class].alloc(size);
+        }
+        late_grown[class] = memory_class[class].realloc(late_grown[class], 300000);
+    }
+}
+
+static void *exit_late(void *unused)
+{
+    (void)unused;
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        catzilla_free(memory_class[class].alloc(64));
+        late_grown[class] = memory_class[class].alloc(100000);
+        if (late_grown[class] != NULL)
+            memset(late_grown[class], 'g', 100000);
+    }
+    return pthread_setspecific(late_key, &late_key) == 0 ? NULL : &late_key;
+}
+
+/* The host's key is made before the library's own, which is made at first use, and after that of
+ * jemalloc, made when the library is loaded: handlers run in the order of their keys. */
+static void a_handler_older_than_the_library_misplaces_nothing(void **state)
+{
+    pthread_t thread;
+    void *failed = NULL;
+    (void)state;
+    assert_int_equal(pthread_key_create(&late_key, allocate_late), 0);
+    assert_int_equal(pthread_create(&thread, NULL, exit_late, NULL), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        const catzilla_memory_type_t type = memory_class[class].type;
+        for (size_t i = 0; i < LATE_BLOCKS; i++) {
+            assert_non_null(late[class][i]);
+            assert_int_equal(catzilla_memory_class_of(late[class][i]), type);
+        }
+        assert_non_null(late_grown[class]);
+        assert_int_equal(catzilla_memory_class_of(late_grown[class]), type);
+        assert_int_equal(((char *)late_grown[class])[99999], 'g');
+    }
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        for (size_t i = 0; i < LATE_BLOCKS; i++)
+            catzilla_free(late[class][i]);
+        catzilla_free(late_grown[class]);
+    }
+    assert_int_equal(usage_of_all(), 0);
+    catzilla_memory_thread_idle();
+    /* Where a figure wrapped, a budget would refuse everything from now on. */
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+        assert_int_equal(usage_of(memory_class[class].type), 0);
+        assert_int_equal(catzilla_memory_set_budget(memory_class[class].type, 1u << 20), 0);
+        void *block = memory_class[class].alloc(100000);
+        assert_non_null(block);
+        catzilla_free(block);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_handler_older_than_the_library_misplaces_nothing),
         cmocka_unit_test(a_child_forked_during_the_first_use_may_allocate),
         cmocka_unit_test(init_from_16_threads_at_once_gives_all_the_same_arenas),
         cmocka_unit_test(first_use_from_16_threads_at_once_serves_them_all),

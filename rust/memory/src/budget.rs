@@ -65,8 +65,14 @@ impl Account {
         }
     }
 
+    /// More than is charged cannot come back; if it seems so all the same, the figure stops at 0, where a
+    /// budget works on, and does not wrap.
     fn discharge(&self, bytes: usize) {
-        let left = self.charged.fetch_sub(bytes, Relaxed).wrapping_sub(bytes);
+        let less = |charged: usize| charged.saturating_sub(bytes);
+        let before = self
+            .charged
+            .fetch_update(Relaxed, Relaxed, |charged| Some(less(charged)));
+        let left = before.map_or(0, less);
         if left < self.soft.load(Relaxed) && self.told.load(Relaxed) {
             self.told.store(false, Relaxed);
         }
@@ -399,6 +405,16 @@ mod tests {
         account.discharge(1);
         account.raise_peak();
         assert_eq!(account.peak.load(Relaxed), 100);
+    }
+
+    #[test]
+    fn what_is_charged_never_wraps() {
+        let account = Account::new();
+        assert!(account.charge(10));
+        account.discharge(11);
+        assert_eq!(account.charged.load(Relaxed), 0);
+        account.set_limit(5);
+        assert!(account.charge(5));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A thread's exit handlers may run after jemalloc took the thread's state down. From then on jemalloc
 //! serves that thread from its first arena, whichever one is asked for, and there is no way around that
-//! from within. So another thread is made, which goes to the right arena and ends. That takes some
+//! from within, nor to see it but by where a block lies. So another thread is made, which goes to the right arena and ends. That takes some
 //! microseconds, for the few blocks that are allocated so late.
 
 use core::ffi::{c_int, c_void};

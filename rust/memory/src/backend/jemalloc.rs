@@ -3,7 +3,7 @@
 use super::errand;
 use crate::arena::{self, ArenaId};
 use crate::class::Class;
-use crate::{partition, thread};
+use crate::partition;
 use core::ffi::c_int;
 use core::ptr::NonNull;
 use tikv_jemalloc_sys as je;
@@ -62,11 +62,14 @@ pub fn rounded(size: usize, flags: c_int) -> Option<usize> {
 
 /// A new block of `size` > 0 made with `flags`. Where there is no memory, what `class` has unused is given
 /// back and asked for once more.
+///
+/// Where the block lies is looked at each time: whether jemalloc has forgotten a thread that exits cannot be
+/// known, since a host's exit handlers may run between jemalloc's and this crate's own.
 pub fn alloc(class: Class, size: usize, flags: c_int) -> Option<NonNull<u8>> {
     let make = || {
         // SAFETY: the size is not 0, and the flags name a live arena or none.
         let block = NonNull::new(unsafe { je::mallocx(size, flags) }.cast::<u8>())?;
-        if thread::is_gone() && arena::of(class).is_some() && !is_in(class, block) {
+        if arena::of(class).is_some() && !is_in(class, block) {
             // SAFETY: just made, and nobody knows of it.
             unsafe { free(block) };
             return errand::alloc(size, flags);
@@ -98,13 +101,14 @@ pub unsafe fn usable(block: NonNull<u8>) -> usize {
     unsafe { je::sallocx(block.as_ptr().cast(), 0) }
 }
 
-/// Makes the block `size` > 0 bytes without leaving its arena; on failure it stays as it is.
+/// Whether the block could be made `usable` bytes, a size of jemalloc's own, where it lies.
 ///
 /// # Safety
-/// `block` is a live one of the arena that `flags` name; after success it is no longer.
-pub unsafe fn resize(block: NonNull<u8>, size: usize, flags: c_int) -> Option<NonNull<u8>> {
+/// `block` is a live one of jemalloc's.
+pub unsafe fn resize_in_place(block: NonNull<u8>, usable: usize) -> bool {
     // SAFETY: the caller's promise, and the size is not 0.
-    NonNull::new(unsafe { je::rallocx(block.as_ptr().cast(), size, flags) }.cast())
+    let now = unsafe { je::xallocx(block.as_ptr().cast(), usable, 0, je::MALLOCX_TCACHE_NONE) };
+    now == usable
 }
 
 /// Gives a block of a magazine's size back to its arena.

@@ -131,8 +131,7 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
             stats::count_free(class);
             return Some(block);
         }
-        // jemalloc would move the block of a thread that it has forgotten to another arena.
-        if bin == 0 && size > sizes::LARGEST && !thread::is_gone() {
+        if bin == 0 && size > sizes::LARGEST {
             // SAFETY: the block is in the arena that serves this class, and no magazine's.
             return unsafe { resize_direct(class, block, old_size, size) };
         }
@@ -167,7 +166,7 @@ unsafe fn resize_direct(
         return None;
     }
     // SAFETY: the caller's promise.
-    let Some(moved) = (unsafe { jemalloc::resize(block, size, flags) }) else {
+    let Some(moved) = (unsafe { grow_or_move(class, block, old_size, usable, flags) }) else {
         budget::release(counted, growth);
         budget::refuse_for_want(class, size);
         return None;
@@ -177,6 +176,30 @@ unsafe fn resize_direct(
     stats::count_free(counted);
     mark(moved);
     Some(moved)
+}
+
+/// Makes the block `usable` bytes. `rallocx` does the same in one call, but would move the block of a thread
+/// that jemalloc has forgotten to another arena.
+///
+/// # Safety
+/// As `resize_direct`.
+unsafe fn grow_or_move(
+    class: Class,
+    block: NonNull<u8>,
+    old_size: usize,
+    usable: usize,
+    flags: c_int,
+) -> Option<NonNull<u8>> {
+    // SAFETY: the caller's promise; both blocks are live, distinct, and at least that long.
+    unsafe {
+        if jemalloc::resize_in_place(block, usable) {
+            return Some(block);
+        }
+        let moved = jemalloc::alloc(class, usable, flags)?;
+        block.copy_to_nonoverlapping(moved, old_size.min(usable));
+        jemalloc::free(block);
+        Some(moved)
+    }
 }
 
 /// # Safety
