@@ -217,6 +217,54 @@ static void statistics_read_by_4_threads_are_monotone_and_never_negative(void **
     check_churn(8, 200000, NULL);
 }
 
+enum { COUNT_READS = 100000 };
+
+/* Thread 0 reads its counts while thread 1 moves blocks to and from its magazine. */
+static size_t move_or_read_counts(void *context, size_t index)
+{
+    atomic_bool *done = context;
+    uint64_t allocated = 0;
+    uint64_t freed = 0;
+    size_t failures = 0;
+    if (index == 1) {
+        while (!atomic_load(done)) {
+            void *block = catzilla_request_alloc(64);
+            failures += block == NULL;
+            catzilla_free(block);
+            catzilla_memory_thread_idle();
+        }
+        return failures;
+    }
+    for (size_t i = 0; i < scaled(COUNT_READS); i++) {
+        catzilla_memory_class_stats_t stats;
+        failures +=
+            catzilla_memory_get_class_stats(CATZILLA_MEMORY_REQUEST, &stats, sizeof stats) != 0;
+        failures += stats.allocation_count < allocated || stats.deallocation_count < freed;
+        allocated = stats.allocation_count;
+        freed = stats.deallocation_count;
+    }
+    atomic_store(done, true);
+    return failures;
+}
+
+static void counts_never_run_backwards_while_blocks_move(void **state)
+{
+    catzilla_memory_class_stats_t stats;
+    atomic_bool done;
+    (void)state;
+    atomic_init(&done, false);
+    assert_int_equal(run_threads(2, move_or_read_counts, &done), 0);
+    assert_int_equal(catzilla_memory_get_class_stats(CATZILLA_MEMORY_REQUEST, &stats, sizeof stats),
+                     0);
+    /* Nor did a reader's moment leave one too many. */
+    assert_true(stats.allocation_count > 0);
+    assert_int_equal(stats.allocation_count, stats.deallocation_count);
+    catzilla_memory_reset_stats();
+    assert_int_equal(catzilla_memory_get_class_stats(CATZILLA_MEMORY_REQUEST, &stats, sizeof stats),
+                     0);
+    assert_int_equal(stats.allocation_count, 0);
+}
+
 static void init_then_cleanup(void)
 {
     catzilla_memory_init();
@@ -380,6 +428,7 @@ int main(void)
         cmocka_unit_test(every_free_takes_a_block_of_another_threads_alloc),
         cmocka_unit_test(blocks_outlive_the_thread_that_took_them),
         cmocka_unit_test(statistics_read_by_4_threads_are_monotone_and_never_negative),
+        cmocka_unit_test(counts_never_run_backwards_while_blocks_move),
         cmocka_unit_test(cleanup_is_safe_while_others_allocate),
         cmocka_unit_test(cleanup_from_16_threads_at_once_is_safe),
         cmocka_unit_test(purging_is_safe_while_others_allocate),

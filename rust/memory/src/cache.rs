@@ -170,13 +170,14 @@ fn room_for(size: usize) -> usize {
 
 /// Moves the oldest `wanted` blocks of a magazine on, to other threads if `share`, and to jemalloc.
 fn empty(class: Class, bin: u8, magazine: Magazine<'_>, wanted: usize, share: bool) {
-    let batch = magazine.drain(wanted);
-    let blocks = batch.blocks();
-    if blocks.is_empty() {
+    let wanted = wanted.min(magazine.count());
+    if wanted == 0 {
         return;
     }
     let size = sizes::size_of_bin(bin);
-    stats::count_emptied(class, blocks.len());
+    stats::count_emptied(class, wanted);
+    let batch = magazine.drain(wanted);
+    let blocks = batch.blocks();
     budget::release(class, size.saturating_mul(blocks.len()));
     let left = if share {
         stack(class, bin).leave(blocks, room_for(size))
@@ -353,7 +354,7 @@ pub fn between(class: Class) -> usize {
     })
 }
 
-/// Blocks of `class` that came back to magazines, and how many they hold now.
+/// Blocks of `class` that came back to magazines, and how many they hold; read in that order, for each.
 pub fn pushed_and_held(class: Class) -> (u64, u64) {
     heads(class).fold((0, 0), |(pushed, held): (u64, u64), (_, head)| {
         (

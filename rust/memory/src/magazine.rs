@@ -1,14 +1,16 @@
 //! A stack of free blocks of one class and size, kept by one thread.
 //!
 //! Only the owner pushes and pops. Others read how many blocks there are and how many came back, for
-//! statistics, so those two are atomic; the owner changes them with plain moves all the same. A thread's
+//! statistics, so those two are atomic; the owner changes them with plain moves all the same, in an order
+//! that lets others who read both miss a block, but never count one too many (`stats`). A thread's
 //! heads lie side by side, apart from the slots, and slots are no power of two apart: what the fast path
 //! touches of many sizes and classes then fits in the first cache.
 
 use crate::sizes;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// One more than fits, since slot 0 stays null: the top of an empty stack then equals no block.
 const SLOTS: usize = sizes::CAPACITY + 1;
@@ -35,12 +37,12 @@ impl Head {
 
     /// How many blocks there are; any thread may ask.
     pub fn count(&self) -> usize {
-        self.count.load(Relaxed) as usize
+        self.count.load(Acquire) as usize
     }
 
     /// How many blocks were pushed since the process started; any thread may ask.
     pub fn frees(&self) -> u64 {
-        self.frees.load(Relaxed)
+        self.frees.load(Acquire)
     }
 }
 
@@ -120,7 +122,7 @@ impl<'a> Magazine<'a> {
         self.head.count.store(count.wrapping_add(1), Relaxed);
         self.head
             .frees
-            .store(self.head.frees.load(Relaxed).wrapping_add(1), Relaxed);
+            .store(self.head.frees.load(Relaxed).wrapping_add(1), Release);
         Push::Kept
     }
 
@@ -152,7 +154,7 @@ impl<'a> Magazine<'a> {
         }
         self.head.count.store(
             u32::try_from(count.saturating_sub(taken)).unwrap_or(0),
-            Relaxed,
+            Release,
         );
         batch
     }

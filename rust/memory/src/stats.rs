@@ -7,12 +7,20 @@ use crate::budget::{self, Scope};
 use crate::class::{Class, PerClass};
 #[cfg(feature = "jemalloc")]
 use crate::{arena, cache, partition, process};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::AtomicU64;
+#[cfg(feature = "jemalloc")]
+use core::sync::atomic::Ordering::Release;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-/// The counters of one class. Those of blocks wrap, and mean something only with the magazines' own.
+/// The counters of one class. All of them only rise.
 struct Counters {
-    handed_out: AtomicU64,
+    /// Blocks handed out past the magazines, or put into one to be handed out.
+    issued: AtomicU64,
+    /// Blocks that left a magazine without being handed out.
+    emptied: AtomicU64,
     taken_back: AtomicU64,
+    /// The most blocks handed out that anybody was told of.
+    told: AtomicU64,
     handed_out_at_reset: AtomicU64,
     taken_back_at_reset: AtomicU64,
     chunks_reused: AtomicU64,
@@ -22,8 +30,10 @@ struct Counters {
 impl Counters {
     const fn new() -> Self {
         Self {
-            handed_out: AtomicU64::new(0),
+            issued: AtomicU64::new(0),
+            emptied: AtomicU64::new(0),
             taken_back: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             handed_out_at_reset: AtomicU64::new(0),
             taken_back_at_reset: AtomicU64::new(0),
             chunks_reused: AtomicU64::new(0),
@@ -43,7 +53,7 @@ static COUNTERS: PerClass<Counters> = PerClass::new([
 
 /// Counts a block that was handed out past the magazines.
 pub(crate) fn count_alloc(class: Class) {
-    COUNTERS.get(class).handed_out.fetch_add(1, Relaxed);
+    COUNTERS.get(class).issued.fetch_add(1, Relaxed);
     budget::raise_peaks(class);
 }
 
@@ -52,23 +62,20 @@ pub(crate) fn count_free(class: Class) {
     COUNTERS.get(class).taken_back.fetch_add(1, Relaxed);
 }
 
-/// Counts blocks that were put into a magazine to be handed out.
+/// Counts blocks that were put into a magazine to be handed out, after they were.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn count_stocked(class: Class, blocks: usize) {
-    COUNTERS
-        .get(class)
-        .handed_out
-        .fetch_add(blocks as u64, Relaxed);
+    COUNTERS.get(class).issued.fetch_add(blocks as u64, Release);
     budget::raise_peaks(class);
 }
 
-/// Counts blocks that left a magazine without being handed out.
+/// Counts blocks that leave a magazine without being handed out, before they do.
 #[cfg(feature = "jemalloc")]
 pub(crate) fn count_emptied(class: Class, blocks: usize) {
     COUNTERS
         .get(class)
-        .handed_out
-        .fetch_sub(blocks as u64, Relaxed);
+        .emptied
+        .fetch_add(blocks as u64, Relaxed);
 }
 
 /// Bytes that the magazines of threads hold, ready to be handed out.
@@ -108,35 +115,36 @@ pub fn peak(live: usize) -> usize {
     budget::raised_peak(Scope::Process, live)
 }
 
+/// Blocks of `class` that were ever handed out, and that ever came back. Neither is ever told lower than
+/// before, as whoever turns totals into rates takes that for a start from zero.
+///
+/// A block counts as handed out that is neither in a magazine nor left one otherwise. Others may be in the
+/// middle of a move while this adds up, so it reads in an order that can only miss blocks: what adds first,
+/// then what magazines hold, then what is taken off, each against the order in which those who move change
+/// them. A sum that misses some is below one that was told before, at the worst, and that one is told again.
 fn counts_ever(class: Class) -> (u64, u64) {
+    let counters = COUNTERS.get(class);
+    let issued = counters.issued.load(Acquire);
+    let taken_back = counters.taken_back.load(Relaxed);
     #[cfg(feature = "jemalloc")]
     let (pushed, held) = cache::pushed_and_held(class);
     #[cfg(not(feature = "jemalloc"))]
     let (pushed, held) = (0_u64, 0);
-    let counters = COUNTERS.get(class);
-    (
-        counters
-            .handed_out
-            .load(Relaxed)
-            .wrapping_add(pushed)
-            .wrapping_sub(held),
-        counters.taken_back.load(Relaxed).wrapping_add(pushed),
-    )
+    let emptied = counters.emptied.load(Relaxed);
+    let handed_out = issued
+        .saturating_add(pushed)
+        .saturating_sub(held)
+        .saturating_sub(emptied);
+    let before = counters.told.fetch_max(handed_out, Relaxed);
+    (handed_out.max(before), taken_back.saturating_add(pushed))
 }
 
 /// Blocks of `class` that were handed out, and blocks that came back, since the last reset.
 pub fn counts(class: Class) -> (u64, u64) {
     let (handed_out, taken_back) = counts_ever(class);
     let counters = COUNTERS.get(class);
-    let since = |now: u64, then: &AtomicU64| {
-        // Others may be in the middle of a call, so that a sum seems to have gone back.
-        let difference = now.wrapping_sub(then.load(Relaxed));
-        if difference > u64::MAX / 2 {
-            0
-        } else {
-            difference
-        }
-    };
+    // Others may have reset meanwhile.
+    let since = |now: u64, then: &AtomicU64| now.saturating_sub(then.load(Relaxed));
     (
         since(handed_out, &counters.handed_out_at_reset),
         since(taken_back, &counters.taken_back_at_reset),
@@ -158,8 +166,8 @@ fn sum_pairs(of: fn(Class) -> (u64, u64)) -> (u64, u64) {
 pub fn reset() {
     for (class, counters) in COUNTERS.iter() {
         let (handed_out, taken_back) = counts_ever(class);
-        counters.handed_out_at_reset.store(handed_out, Relaxed);
-        counters.taken_back_at_reset.store(taken_back, Relaxed);
+        counters.handed_out_at_reset.fetch_max(handed_out, Relaxed);
+        counters.taken_back_at_reset.fetch_max(taken_back, Relaxed);
     }
     budget::reset_peaks();
 }
