@@ -5,6 +5,7 @@
 //! held when it was met, never by more; and where it seems to be met, what they hold is looked at before
 //! anything is refused.
 
+use crate::cache;
 use crate::class::{Class, PerClass};
 use crate::error::{Error, set_errno_out_of_memory};
 use crate::log;
@@ -52,6 +53,19 @@ impl Account {
         }
         let fits = |charged: usize| charged.checked_add(bytes).filter(|&sum| sum <= limit);
         self.charged.fetch_update(Relaxed, Relaxed, fits).is_ok()
+    }
+
+    /// Charges `bytes` unless that exceeds the limit, from which is left aside what `held` says: more than
+    /// the limit may be charged then, but lies in magazines.
+    fn charge_beside(&self, bytes: usize, held: impl FnOnce() -> usize) -> bool {
+        let limit = self.limit.load(Relaxed);
+        // Others may charge and discharge meanwhile, so nothing else is read here that this depends on.
+        let within = if limit == NONE {
+            NONE
+        } else {
+            limit.saturating_add(held())
+        };
+        self.charge_within(bytes, within)
     }
 
     fn charge_anyway(&self, bytes: usize) {
@@ -186,7 +200,7 @@ pub fn reset_peaks() {
 ///
 /// # Errors
 /// The scope whose limit is in the way; nothing is then charged.
-pub(crate) fn reserve(class: Class, bytes: usize) -> Result<(), Scope> {
+pub(crate) fn reserve_plainly(class: Class, bytes: usize) -> Result<(), Scope> {
     if !CLASSES.get(class).charge(bytes) {
         return Err(Scope::Class(class));
     }
@@ -198,41 +212,39 @@ pub(crate) fn reserve(class: Class, bytes: usize) -> Result<(), Scope> {
     Ok(())
 }
 
+/// Charges `bytes` to `class`. Where a limit is in the way, takes back what this thread keeps, and
+/// leaves aside what others keep. `false` if there still is none; the refusal is noted.
+pub(crate) fn reserve(class: Class, bytes: usize) -> bool {
+    if reserve_plainly(class, bytes).is_ok() {
+        return true;
+    }
+    let outcome = reserve_beside_magazines(class, bytes);
+    if let Err(scope) = outcome {
+        refuse_by_limit(class, limit(scope), bytes);
+    }
+    outcome.is_ok()
+}
+
 /// Serialises those who look beyond the accounts, so that each sees what the one before charged.
 static LOOK: Lock<()> = Lock::new(());
 
-/// Charges `bytes` if what is live, which `live` knows by class, leaves room for them: more than that may
-/// be charged, but lies in magazines. `false` if not; the refusal is noted.
-pub(crate) fn reserve_live(class: Class, bytes: usize, live: fn(Class) -> usize) -> bool {
-    let guard = LOOK.lock();
-    for scope in [Scope::Class(class), Scope::Process] {
-        let limit = limit(scope);
-        let within = if limit == NONE {
-            NONE
-        } else {
-            let charged = charged(scope);
-            let live = match scope {
-                Scope::Class(class) => live(class),
-                Scope::Process => Class::ALL
-                    .into_iter()
-                    .map(live)
-                    .fold(0, usize::saturating_add),
-            };
-            limit.saturating_add(charged.saturating_sub(live))
-        };
-        // Those who do not look may charge meanwhile, so this is no plain addition.
-        if !scope.account().charge_within(bytes, within) {
-            if scope == Scope::Process {
-                CLASSES.get(class).discharge(bytes);
-            }
-            drop(guard);
-            refuse_by_limit(class, limit, bytes);
-            return false;
-        }
+/// As [`reserve_plainly`], but what lies in magazines counts as room.
+fn reserve_beside_magazines(class: Class, bytes: usize) -> Result<(), Scope> {
+    cache::flush_own();
+    let look = LOOK.lock();
+    if !CLASSES
+        .get(class)
+        .charge_beside(bytes, || cache::held(class))
+    {
+        return Err(Scope::Class(class));
     }
-    drop(guard);
+    if !PROCESS.charge_beside(bytes, cache::held_by_all) {
+        CLASSES.get(class).discharge(bytes);
+        return Err(Scope::Process);
+    }
+    drop(look);
     tell_both(class);
-    true
+    Ok(())
 }
 
 /// Takes `bytes` off again.
@@ -405,6 +417,22 @@ mod tests {
         account.discharge(1);
         account.raise_peak();
         assert_eq!(account.peak.load(Relaxed), 100);
+    }
+
+    #[test]
+    fn a_look_beside_magazines_adds_what_they_held_and_no_more() {
+        let account = Account::new();
+        assert!(account.charge(150));
+        account.set_limit(100);
+        assert!(!account.charge_beside(51, || 100));
+        // Another thread empties its magazines while this one adds up what they hold.
+        let held = || {
+            account.discharge(60);
+            100
+        };
+        assert!(!account.charge_beside(111, held));
+        assert!(account.charge_beside(110, || 100));
+        assert_eq!(account.charged.load(Relaxed), 200);
     }
 
     #[test]

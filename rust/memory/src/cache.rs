@@ -106,9 +106,9 @@ pub fn refill(class: Class, bin: u8) -> Source {
         _ if bin == sizes::CHUNK_BIN => 1,
         capacity => capacity.div_ceil(2),
     };
-    if budget::reserve(class, size.saturating_mul(wanted)).is_err() {
+    if budget::reserve_plainly(class, size.saturating_mul(wanted)).is_err() {
         wanted = 1;
-        if !reserve(class, size) {
+        if !budget::reserve(class, size) {
             return Source::Refused;
         }
     }
@@ -207,9 +207,16 @@ pub fn flush(record: &Record) {
     });
 }
 
+/// [`flush`], of the calling thread.
+pub fn flush_own() {
+    if let Some(record) = thread::attached() {
+        flush(record);
+    }
+}
+
 /// Gives jemalloc what the calling thread's magazines hold, and what threads left for each other.
 pub fn release_unused() {
-    if let Some(record) = thread::attach() {
+    if let Some(record) = thread::attached() {
         empty_all(record);
     }
     for class in Class::ALL {
@@ -323,23 +330,19 @@ fn milliseconds() -> u64 {
     seconds.saturating_mul(1000).saturating_add(rest)
 }
 
-/// Charges `size` bytes to `class`; where a limit is in the way, takes back what this thread keeps and
-/// then leaves aside what others keep. `false` if it still is; the refusal is noted.
-pub fn reserve(class: Class, size: usize) -> bool {
-    if budget::reserve(class, size).is_ok() {
-        return true;
-    }
-    if let Some(record) = thread::attach() {
-        flush(record);
-    }
-    budget::reserve_live(class, size, stats::live)
-}
-
 /// Bytes that all threads' magazines of `class` hold.
 pub fn held(class: Class) -> usize {
     heads(class).fold(0, |sum: usize, (size, head)| {
         sum.saturating_add(head.count().saturating_mul(size))
     })
+}
+
+/// As [`held`], of all classes.
+pub fn held_by_all() -> usize {
+    Class::ALL
+        .into_iter()
+        .map(held)
+        .fold(0, usize::saturating_add)
 }
 
 fn heads(class: Class) -> impl Iterator<Item = (usize, &'static Head)> {

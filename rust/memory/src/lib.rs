@@ -43,7 +43,7 @@ pub mod writer;
 
 #[cfg(feature = "jemalloc")]
 pub mod arena;
-#[cfg(feature = "jemalloc")]
+#[cfg_attr(not(feature = "jemalloc"), path = "no_cache.rs")]
 mod cache;
 #[cfg(feature = "jemalloc")]
 mod ctl;

@@ -4,9 +4,10 @@
 //! was stocked in magazines and came back to them, less what they hold, was handed out.
 
 use crate::budget::{self, Scope};
+use crate::cache;
 use crate::class::{Class, PerClass};
 #[cfg(feature = "jemalloc")]
-use crate::{arena, cache, partition, process};
+use crate::{arena, partition, process};
 use core::sync::atomic::AtomicU64;
 #[cfg(feature = "jemalloc")]
 use core::sync::atomic::Ordering::Release;
@@ -78,26 +79,15 @@ pub(crate) fn count_emptied(class: Class, blocks: usize) {
         .fetch_add(blocks as u64, Relaxed);
 }
 
-/// Bytes that the magazines of threads hold, ready to be handed out.
-pub fn held(class: Class) -> usize {
-    #[cfg(feature = "jemalloc")]
-    return cache::held(class);
-    #[cfg(not(feature = "jemalloc"))]
-    return 0_usize.saturating_mul(class.index());
-}
-
 /// Bytes that lie in magazines and between threads.
 pub fn cached(class: Class) -> usize {
-    #[cfg(feature = "jemalloc")]
-    return cache::held(class).saturating_add(cache::between(class));
-    #[cfg(not(feature = "jemalloc"))]
-    return held(class);
+    cache::held(class).saturating_add(cache::between(class))
 }
 
 /// Live bytes of `class`.
 pub fn live(class: Class) -> usize {
     // In this order a block that changes hands meanwhile counts as live.
-    let held = held(class);
+    let held = cache::held(class);
     budget::charged(Scope::Class(class)).saturating_sub(held)
 }
 
@@ -126,10 +116,7 @@ fn counts_ever(class: Class) -> (u64, u64) {
     let counters = COUNTERS.get(class);
     let issued = counters.issued.load(Acquire);
     let taken_back = counters.taken_back.load(Relaxed);
-    #[cfg(feature = "jemalloc")]
     let (pushed, held) = cache::pushed_and_held(class);
-    #[cfg(not(feature = "jemalloc"))]
-    let (pushed, held) = (0_u64, 0);
     let emptied = counters.emptied.load(Relaxed);
     let handed_out = issued
         .saturating_add(pushed)

@@ -115,21 +115,23 @@ pub fn start() {
 }
 
 /// Whether the calling thread is past its exit, and runs what handlers are left.
-pub fn is_gone() -> bool {
+fn is_gone() -> bool {
     core::ptr::eq(local::get(), &raw const GONE)
 }
 
-/// The calling thread's record, made if it has none yet; none once it exits, or where one cannot be had.
+/// The calling thread's record, if it has one.
+pub fn attached() -> Option<&'static Record> {
+    let now = current();
+    let is_own = !core::ptr::eq(now, &raw const FRESH) && !core::ptr::eq(now, &raw const GONE);
+    is_own.then_some(now)
+}
+
+/// As [`attached`], made if there is none yet; none once the thread exits, or where one cannot be had.
 pub fn attach() -> Option<&'static Record> {
-    if is_gone() {
-        return None;
+    if let Some(record) = attached() {
+        return Some(record);
     }
-    let now = local::get();
-    if !core::ptr::eq(now, &raw const FRESH) {
-        // SAFETY: as in `current`.
-        return Some(unsafe { &*now });
-    }
-    if !HAS_KEY.load(Ordering::Acquire) {
+    if is_gone() || !HAS_KEY.load(Ordering::Acquire) {
         return None;
     }
     let record = reuse().or_else(map)?;

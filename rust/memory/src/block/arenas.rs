@@ -68,7 +68,7 @@ fn direct(class: Class, size: usize, flags: c_int) -> Option<NonNull<u8>> {
         budget::refuse_for_want(class, size);
         return None;
     };
-    if !cache::reserve(counted, usable) {
+    if !budget::reserve(counted, usable) {
         return None;
     }
     let Some(block) = jemalloc::alloc(class, size, flags) else {
@@ -162,7 +162,7 @@ unsafe fn resize_direct(
         return None;
     };
     let growth = usable.saturating_sub(old_size);
-    if growth > 0 && !cache::reserve(counted, growth) {
+    if growth > 0 && !budget::reserve(counted, growth) {
         return None;
     }
     // SAFETY: the caller's promise.

@@ -7,15 +7,6 @@ use core::ptr::NonNull;
 
 pub use system::describe;
 
-/// Without magazines all that is charged is live.
-fn charged(class: Class) -> usize {
-    budget::charged(budget::Scope::Class(class))
-}
-
-fn reserve(class: Class, size: usize) -> bool {
-    budget::reserve(class, size).is_ok() || budget::reserve_live(class, size, charged)
-}
-
 /// Charges and counts what `make` makes.
 fn charge(
     class: Class,
@@ -23,7 +14,7 @@ fn charge(
     make: impl FnOnce() -> Option<NonNull<u8>>,
 ) -> Option<NonNull<u8>> {
     // What needs nothing is not refused where a budget was lowered below what is live.
-    if size != 0 && !reserve(class, size) {
+    if size != 0 && !budget::reserve(class, size) {
         return None;
     }
     let block = make();

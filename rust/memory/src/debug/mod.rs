@@ -12,7 +12,7 @@ pub mod report;
 pub mod site;
 
 use crate::backend::raw;
-use crate::budget::{self, Scope};
+use crate::budget;
 use crate::class::Class;
 use crate::error::Result;
 use crate::{process, stats};
@@ -92,11 +92,6 @@ pub(crate) fn read_environment() {
     }
 }
 
-/// Nothing but live blocks is charged here.
-fn charged(class: Class) -> usize {
-    budget::charged(Scope::Class(class))
-}
-
 /// A new block.
 #[inline(never)]
 pub fn alloc(class: Class, size: usize, alignment: usize, zeroed: bool) -> Option<NonNull<u8>> {
@@ -112,7 +107,7 @@ pub fn alloc(class: Class, size: usize, alignment: usize, zeroed: bool) -> Optio
         freed: None,
     };
     let charge = entry.charge();
-    if budget::reserve(class, charge).is_err() && !budget::reserve_live(class, charge, charged) {
+    if !budget::reserve(class, charge) {
         return None;
     }
     let total = size.checked_add(CANARY.len());
