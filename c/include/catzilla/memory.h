@@ -161,8 +161,8 @@ typedef enum catzilla_memory_format_t {
 } catzilla_memory_format_t;
 
 /**
- * Told once each time that what is charged rises to the percentage asked for: the class's number, or -1
- * for the process; the bytes charged and the budget; the pointer that was registered.
+ * Told once each time that what is charged rises to the percentage asked for, or would pass the budget: the
+ * class's number, or -1 for the process; the bytes charged and the budget; the pointer that was registered.
  */
 typedef void (*catzilla_memory_budget_fn)(int of, size_t charged, size_t budget, void *user_data);
 
@@ -682,11 +682,14 @@ CATZILLA_API size_t catzilla_memory_get_budget(enum catzilla_memory_type_t of);
 CATZILLA_API size_t catzilla_memory_get_total_budget(void);
 
 /**
- * Has `callback` called once each time that a budget is used to `percent` hundredths; again only after
- * it was below. NULL stops it.
+ * Has `callback` called once each time that a budget is used to `percent` hundredths or, where an
+ * allocation is too large to get there, before that is refused; again only after it was below. A refused
+ * allocation is tried once more after the callback, which may have made room. A budget that is used to
+ * that much already tells at once, when it or the callback is set. NULL stops it.
  *
  * Memory:  keeps `user_data` and hands it to `callback`, nothing more.
- * Threads: any; `callback` runs on the thread whose allocation met the threshold. It may allocate.
+ * Threads: any; `callback` runs on the thread that met the threshold, and holds no lock of this library. It
+ *          may free and allocate; it is not called for what it does itself.
  * Errors:  CATZILLA_ERR_INVALID for a percentage that is not 1 to 100.
  */
 CATZILLA_API

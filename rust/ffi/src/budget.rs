@@ -54,11 +54,14 @@ pub extern "C" fn catzilla_memory_get_total_budget() -> usize {
     budget::limit(Scope::Process)
 }
 
-/// Has `callback` called once each time that a budget is used to `percent` hundredths; again only after
-/// it was below. NULL stops it.
+/// Has `callback` called once each time that a budget is used to `percent` hundredths or, where an
+/// allocation is too large to get there, before that is refused; again only after it was below. A refused
+/// allocation is tried once more after the callback, which may have made room. A budget that is used to
+/// that much already tells at once, when it or the callback is set. NULL stops it.
 ///
 /// Memory:  keeps `user_data` and hands it to `callback`, nothing more.
-/// Threads: any; `callback` runs on the thread whose allocation met the threshold. It may allocate.
+/// Threads: any; `callback` runs on the thread that met the threshold, and holds no lock of this library. It
+///          may free and allocate; it is not called for what it does itself.
 /// Errors:  CATZILLA_ERR_INVALID for a percentage that is not 1 to 100.
 #[unsafe(no_mangle)]
 pub extern "C" fn catzilla_memory_set_budget_callback(

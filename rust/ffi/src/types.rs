@@ -163,8 +163,8 @@ pub struct catzilla_memory_class_stats_t {
 pub type catzilla_memory_write_fn =
     Option<unsafe extern "C" fn(text: *const c_char, length: usize, user_data: *mut c_void)>;
 
-/// Told once each time that what is charged rises to the percentage asked for: the class's number, or -1
-/// for the process; the bytes charged and the budget; the pointer that was registered.
+/// Told once each time that what is charged rises to the percentage asked for, or would pass the budget: the
+/// class's number, or -1 for the process; the bytes charged and the budget; the pointer that was registered.
 #[allow(non_camel_case_types)]
 pub type catzilla_memory_budget_fn =
     Option<unsafe extern "C" fn(of: c_int, charged: usize, budget: usize, user_data: *mut c_void)>;

@@ -3,7 +3,7 @@
 //! An account counts what was handed out: blocks that the program holds, and those in the magazines of
 //! threads, which may be handed out without asking. So a limit can be exceeded by what the magazines
 //! held when it was met, never by more; and where it seems to be met, what they hold is looked at before
-//! anything is refused.
+//! anything is refused. Lastly the host is told, whose callback may make room.
 
 use crate::cache;
 use crate::class::{Class, PerClass};
@@ -107,7 +107,8 @@ impl Account {
         let soft = if limit == NONE {
             NONE
         } else {
-            part(limit, PERCENT.load(Relaxed))
+            // Of nothing, nobody wants to know.
+            part(limit, PERCENT.load(Relaxed)).max(1)
         };
         self.soft.store(soft, Relaxed);
         self.told.store(false, Relaxed);
@@ -155,9 +156,11 @@ impl Scope {
     }
 }
 
-/// Refuses what would exceed `limit` bytes; [`NONE`] refuses nothing. What is there already stays.
+/// Refuses what would exceed `limit` bytes; [`NONE`] refuses nothing. What is there already stays, and is
+/// told if it is past the threshold.
 pub fn set_limit(scope: Scope, limit: usize) {
     scope.account().set_limit(limit);
+    tell(scope);
 }
 
 /// The limit in force.
@@ -212,13 +215,23 @@ pub(crate) fn reserve_plainly(class: Class, bytes: usize) -> Result<(), Scope> {
     Ok(())
 }
 
-/// Charges `bytes` to `class`. Where a limit is in the way, takes back what this thread keeps, and
-/// leaves aside what others keep. `false` if there still is none; the refusal is noted.
+/// Charges `bytes` to `class`. Where a limit is in the way, takes back what this thread keeps, leaves aside
+/// what others keep, and tells the host, who may make room. `false` if there still is none; the refusal is
+/// noted.
 pub(crate) fn reserve(class: Class, bytes: usize) -> bool {
     if reserve_plainly(class, bytes).is_ok() {
         return true;
     }
-    let outcome = reserve_beside_magazines(class, bytes);
+    let mut outcome = reserve_beside_magazines(class, bytes);
+    // Once for the class, and once for the process.
+    let mut told = None;
+    for _ in 0..2 {
+        match outcome {
+            Err(scope) if told != Some(scope) && tell_of_refusal(scope) => told = Some(scope),
+            _ => break,
+        }
+        outcome = reserve_beside_magazines(class, bytes);
+    }
     if let Err(scope) = outcome {
         refuse_by_limit(class, limit(scope), bytes);
     }
@@ -270,17 +283,26 @@ static LISTENER: Lock<Listener> = Lock::new(Listener {
     user_data: core::ptr::null_mut(),
 });
 
-/// Has `callback` called once each time that an account rises to `percent` of its limit.
+/// Has `callback` called once each time that an account rises to `percent` of its limit, or refuses; at once
+/// where one is there already.
 pub fn set_callback(callback: Option<Callback>, percent: usize, user_data: *mut c_void) {
     *LISTENER.lock() = Listener {
         callback,
         user_data,
     };
     PERCENT.store(if callback.is_some() { percent } else { 0 }, Relaxed);
-    let accounts = CLASSES.iter().map(|(_, account)| account);
-    accounts
-        .chain(core::iter::once(&PROCESS))
-        .for_each(Account::draw_soft);
+    for class in Class::ALL {
+        CLASSES.get(class).draw_soft();
+        tell(Scope::Class(class));
+    }
+    PROCESS.draw_soft();
+    tell(Scope::Process);
+}
+
+thread_local! {
+    /// Whether this thread is in the callback. What happens there is no news to the host, and a callback
+    /// that was called for its own allocations might never end.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
 }
 
 fn tell_both(class: Class) {
@@ -291,21 +313,38 @@ fn tell_both(class: Class) {
 /// Tells the host if there is something to tell. The callback may allocate, so whoever reserves looks
 /// again afterwards at what that may have changed.
 fn tell(scope: Scope) {
-    if !scope.account().is_news() {
-        return;
+    if !TELLING.get() && scope.account().is_news() {
+        call(scope);
     }
+}
+
+/// Tells the host that something is about to be refused, unless it was told and nothing came back since.
+/// Says whether it did, so that it is worth trying again.
+fn tell_of_refusal(scope: Scope) -> bool {
+    let is_asked_for = PERCENT.load(Relaxed) != 0;
+    let is_news = is_asked_for && !TELLING.get() && !scope.account().told.swap(true, Relaxed);
+    if is_news {
+        call(scope);
+    }
+    is_news
+}
+
+fn call(scope: Scope) {
     let (callback, user_data) = {
         let listener = LISTENER.lock();
         (listener.callback, listener.user_data)
     };
-    if let Some(callback) = callback {
-        let number = match scope {
-            Scope::Class(class) => c_int::try_from(class.index()).unwrap_or(-1),
-            Scope::Process => -1,
-        };
-        // SAFETY: the host registered this callback with this data.
-        unsafe { callback(number, charged(scope), limit(scope), user_data) };
-    }
+    let Some(callback) = callback else { return };
+    let number = match scope {
+        Scope::Class(class) => c_int::try_from(class.index()).unwrap_or(-1),
+        Scope::Process => -1,
+    };
+    TELLING.set(true);
+    // SAFETY: the host registered this callback with this data.
+    unsafe { callback(number, charged(scope), limit(scope), user_data) };
+    TELLING.set(false);
+    // What it freed may lie in magazines, where it still counts; if it was enough, the next rise is news.
+    cache::flush_own();
 }
 
 /// What was refused.
