@@ -180,6 +180,27 @@ static void a_forked_child_misplaces_nothing(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+/* Debug mode goes its own way to jemalloc. */
+static void a_forked_child_in_debug_mode_has_jemallocs_thread_too(void **state)
+{
+    int status = -1;
+    (void)state;
+    if (!jemalloc_is_under_test())
+        skip();
+    assert_int_equal(catzilla_memory_set_debug(1), 0);
+    void *block = catzilla_malloc(100);
+    assert_true(background_thread_is_on());
+    const pid_t child = fork();
+    if (child == 0) {
+        catzilla_free(catzilla_cache_alloc(100));
+        _exit(background_thread_is_on() ? 0 : 1);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    catzilla_free(block);
+}
+
 static size_t fork_while_others_allocate(void *context, size_t index)
 {
     if (index > 0)
@@ -285,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_million_operations_on_8_threads_misplace_nothing),
         cmocka_unit_test(a_forked_child_misplaces_nothing),
+        cmocka_unit_test(a_forked_child_in_debug_mode_has_jemallocs_thread_too),
         cmocka_unit_test(a_child_forked_amid_8_threads_allocates_in_all_classes),
         cmocka_unit_test(exit_handlers_of_a_thread_misplace_nothing),
         cmocka_unit_test(without_room_for_address_ranges_nothing_is_misplaced_either),

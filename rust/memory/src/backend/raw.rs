@@ -5,13 +5,14 @@ use crate::class::Class;
 use crate::process;
 use core::ptr::NonNull;
 #[cfg(feature = "jemalloc")]
-use {super::jemalloc, crate::process::Backend, tikv_jemalloc_sys as je};
+use {super::jemalloc, crate::options, crate::process::Backend, tikv_jemalloc_sys as je};
 
 /// A new block of `size` > 0; `alignment` is 0 or a power of two.
 pub fn alloc(class: Class, size: usize, alignment: usize) -> Option<NonNull<u8>> {
     match process::backend() {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => {
+            options::after_fork();
             let shift = alignment.max(1).trailing_zeros() as usize;
             let flags = jemalloc::flags_of(class).0 | je::MALLOCX_LG_ALIGN(shift);
             jemalloc::alloc(class, size, flags)
