@@ -4,11 +4,13 @@
 //! before `end`. So a limit costs nothing where it is not met: `end` is drawn in to where it lies. A block
 //! that fits nowhere and is larger than a quarter of a chunk is allocated by itself and kept on a list;
 //! the rest of the chunk goes on serving. In *checked* mode every block is allocated by itself, so that a
-//! tool that watches the allocator (`AddressSanitizer`, this crate's debug mode) watches each block.
+//! tool that watches the allocator (`AddressSanitizer` the system's, this crate's debug mode any) watches
+//! each block.
 
 use crate::block;
 use crate::class::Class;
 use crate::error::{Error, Result};
+use crate::process::{self, Backend};
 use crate::{budget, debug};
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -89,7 +91,7 @@ impl Region {
             used_elsewhere: Cell::new(0),
             high_water: Cell::new(0),
             class,
-            checked: debug::is_on() || blocks_are_watched(),
+            checked: debug::is_on() || is_watched(process::backend()),
         };
         // SAFETY: the block is new, large enough, and aligned to 16.
         unsafe { region.write(new) };
@@ -372,8 +374,13 @@ fn free_list(mut head: *mut Head) {
 const UNKNOWN: u8 = 2;
 static WATCHED: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// Whether something watches blocks one by one.
-fn blocks_are_watched() -> bool {
+/// Whether something watches the blocks of `backend` one by one. `AddressSanitizer` knows nothing of
+/// jemalloc's: there a region would pay for blocks of their own, and a read after a reset pass all the same.
+fn is_watched(backend: Backend) -> bool {
+    backend == Backend::System && address_sanitizer_is_here()
+}
+
+fn address_sanitizer_is_here() -> bool {
     match WATCHED.load(Ordering::Relaxed) {
         UNKNOWN => {
             // SAFETY: the name ends in NUL.
@@ -389,6 +396,16 @@ fn blocks_are_watched() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_systems_blocks_are_watched() {
+        for (symbol, watched) in [(0, false), (1, true)] {
+            WATCHED.store(symbol, Ordering::Relaxed);
+            assert!(!is_watched(Backend::Jemalloc));
+            assert_eq!(is_watched(Backend::System), watched);
+        }
+        WATCHED.store(UNKNOWN, Ordering::Relaxed);
+    }
 
     struct Owned(NonNull<Region>);
 
