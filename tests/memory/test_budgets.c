@@ -195,6 +195,29 @@ static void a_lowered_budget_refuses_until_what_is_live_fits(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void shrinking_past_a_lowered_budget_leaves_no_refusal(void **state)
+{
+    static const size_t size[] = {4000, 100000, 2 * MIB};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(size); i++) {
+        void *block = catzilla_cache_alloc(size[i]);
+        assert_non_null(block);
+        memset(block, 's', size[i]);
+        assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_CACHE, 10), 0);
+        for (size_t to = size[i]; to > 0; to /= 7) {
+            errno = 0;
+            block = catzilla_cache_realloc(block, to);
+            assert_non_null(block);
+            assert_int_equal(errno, 0);
+            assert_int_equal(last_refusal().code, 0);
+            assert_int_equal(((char *)block)[to - 1], 's');
+        }
+        assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_CACHE, SIZE_MAX), 0);
+        catzilla_free(block);
+    }
+    assert_int_equal(usage_of_all(), 0);
+}
+
 static void the_total_budget_covers_all_classes(void **state)
 {
     size_t count = 0;
@@ -321,6 +344,7 @@ int main(void)
         cmocka_unit_test(all_of_a_budget_is_used_and_freed_10000_times),
         cmocka_unit_test(freed_bytes_are_usable_at_once_in_another_size),
         cmocka_unit_test(a_lowered_budget_refuses_until_what_is_live_fits),
+        cmocka_unit_test(shrinking_past_a_lowered_budget_leaves_no_refusal),
         cmocka_unit_test(the_total_budget_covers_all_classes),
         cmocka_unit_test(regions_count_by_their_chunks),
         cmocka_unit_test(what_is_refused_raises_no_peak),

@@ -5,6 +5,8 @@
 
 use crate::class::Class;
 use crate::error::Errno;
+#[cfg(feature = "jemalloc")]
+use crate::log::{self, Level};
 use crate::{budget, debug, process, stats};
 use core::ptr::NonNull;
 
@@ -34,6 +36,17 @@ pub fn alloc(class: Class, size: usize) -> Option<NonNull<u8>> {
         }
     }
     alloc_slow(class, size)
+}
+
+/// A pointer of another allocator was handed to us; leaving it alone is all that is certainly right.
+#[cfg(feature = "jemalloc")]
+#[cold]
+fn report_foreign(what: &str) {
+    log::report(
+        Level::Error,
+        format_args!("a block of another allocator was {what} here, and kept"),
+    );
+    log::flush();
 }
 
 #[cold]

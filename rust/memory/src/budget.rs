@@ -7,6 +7,8 @@
 
 use crate::cache;
 use crate::class::{Class, PerClass};
+#[cfg(feature = "jemalloc")]
+use crate::error::Errno;
 use crate::error::{Error, set_errno_out_of_memory};
 use crate::log;
 use crate::sync::Lock;
@@ -372,6 +374,18 @@ pub fn last_refusal() -> Option<Refusal> {
 /// Why the allocation that just failed on this thread did.
 pub(crate) fn last_code() -> Error {
     LAST.get().map_or(Error::NoMemory, |refusal| refusal.error)
+}
+
+/// Makes an attempt whose failure is none for whoever asked: it leaves neither a refusal nor `errno` behind.
+#[cfg(feature = "jemalloc")]
+pub(crate) fn without_trace<T>(attempt: impl FnOnce() -> Option<T>) -> Option<T> {
+    let _errno = Errno::save();
+    let last = LAST.get();
+    let outcome = attempt();
+    if outcome.is_none() {
+        LAST.set(last);
+    }
+    outcome
 }
 
 /// Notes that `limit` refused `size` bytes, and sets `errno`.

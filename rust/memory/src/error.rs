@@ -82,7 +82,7 @@ pub fn set_errno_invalid() {
     unsafe { *errno_location() = libc::EINVAL };
 }
 
-/// Keeps `errno` as it was: what a free does on its way may change it, and a free must not.
+/// Keeps `errno` as it was: what a free does on its way may change it, and what succeeds must not.
 pub(crate) struct Errno(c_int);
 
 impl Errno {

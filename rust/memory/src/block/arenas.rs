@@ -1,9 +1,9 @@
 //! Blocks of jemalloc's arenas, past the magazines: charged and counted one by one.
 
+use super::report_foreign;
 use crate::backend::jemalloc::{self, Owner};
 use crate::cache::{self, Source};
 use crate::class::Class;
-use crate::log::{self, Level};
 use crate::{arena, budget, options, partition, sizes, stats, thread};
 use core::ffi::c_int;
 use core::ptr::NonNull;
@@ -111,7 +111,7 @@ pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
 pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
     let owner = jemalloc::owner_of(block.as_ptr() as usize);
     if owner == Owner::Foreign {
-        report_foreign();
+        report_foreign("resized");
         budget::refuse_for_want(class, size);
         return None;
     }
@@ -127,18 +127,22 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
         // SAFETY: just compared.
         if bin != 0 && size <= sizes::LARGEST && unsafe { sizes::bin_of(size) } == bin {
             // The same size again.
-            stats::count_alloc(class);
-            stats::count_free(class);
-            return Some(block);
+            return Some(same(class, block));
         }
         if bin == 0 && size > sizes::LARGEST {
             // SAFETY: the block is in the arena that serves this class, and no magazine's.
             return unsafe { resize_direct(class, block, old_size, size) };
         }
     }
-    let Some(moved) = super::alloc(class, size) else {
-        // Where a budget was lowered below what is live, shrinking still succeeds, in place.
-        return (stays && size <= old_size).then_some(block);
+    // Where a budget was lowered below what is live, shrinking still succeeds, in place.
+    let shrinks = stays && size <= old_size;
+    let moved = if shrinks {
+        budget::without_trace(|| super::alloc(class, size))
+    } else {
+        super::alloc(class, size)
+    };
+    let Some(moved) = moved else {
+        return shrinks.then(|| same(class, block));
     };
     // SAFETY: both blocks are live, distinct, and at least that long.
     unsafe {
@@ -146,6 +150,13 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
         super::free(block);
     }
     Some(moved)
+}
+
+/// Counts `block` as resized to what it is.
+fn same(class: Class, block: NonNull<u8>) -> NonNull<u8> {
+    stats::count_alloc(class);
+    stats::count_free(class);
+    block
 }
 
 /// # Safety
@@ -167,6 +178,9 @@ unsafe fn resize_direct(
     }
     // SAFETY: the caller's promise.
     let Some(moved) = (unsafe { grow_or_move(class, block, old_size, usable, flags) }) else {
+        if growth == 0 {
+            return Some(same(counted, block));
+        }
         budget::release(counted, growth);
         budget::refuse_for_want(class, size);
         return None;
@@ -207,7 +221,7 @@ unsafe fn grow_or_move(
 pub unsafe fn free(block: NonNull<u8>) {
     let bin = bin_of(block);
     let Some(class) = jemalloc::owner_of(block.as_ptr() as usize).class() else {
-        return report_foreign();
+        return report_foreign("freed");
     };
     // SAFETY: the owner is known, so the block is jemalloc's; its page says which magazine's it is.
     unsafe {
@@ -218,14 +232,4 @@ pub unsafe fn free(block: NonNull<u8>) {
             stats::count_free(class);
         }
     }
-}
-
-/// A pointer of another allocator was handed to us; leaving it alone is all that is certainly right.
-#[cold]
-fn report_foreign() {
-    log::report(
-        Level::Error,
-        format_args!("a block of another allocator was freed here, and kept"),
-    );
-    log::flush();
 }
