@@ -247,6 +247,29 @@ static void reset_zeroes_counts_and_keeps_usage(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void after_a_reset_the_peak_is_what_is_live(void **state)
+{
+    void *block[64];
+    catzilla_memory_class_stats_t request;
+    (void)state;
+    /* Leaves blocks of every size in magazines. */
+    for (size_t size = 16; size <= 4096; size += size / 8 + 8) {
+        for (size_t i = 0; i < COUNT_OF(block); i++)
+            assert_non_null(block[i] = catzilla_request_alloc(size));
+        for (size_t i = 0; i < COUNT_OF(block); i++)
+            catzilla_free(block[i]);
+    }
+    void *kept = catzilla_request_alloc(64);
+    assert_non_null(kept);
+    catzilla_memory_reset_stats();
+    assert_int_equal(stats_now().peak_allocated, 64);
+    assert_int_equal(
+        catzilla_memory_get_class_stats(CATZILLA_MEMORY_REQUEST, &request, sizeof request), 0);
+    assert_int_equal(request.live, 64);
+    assert_int_equal(request.peak, 64);
+    catzilla_free(kept);
+}
+
 static void arena_stats_take_null_for_either_figure(void **state)
 {
     size_t allocated = SIZE_MAX;
@@ -294,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_refused_allocation_counts_nothing),
         cmocka_unit_test(the_peak_is_never_below_what_was_live),
         cmocka_unit_test(reset_zeroes_counts_and_keeps_usage),
+        cmocka_unit_test(after_a_reset_the_peak_is_what_is_live),
         cmocka_unit_test(arena_stats_take_null_for_either_figure),
         cmocka_unit_test(arena_stats_refuse_a_class_out_of_range),
     };

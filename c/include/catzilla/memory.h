@@ -328,7 +328,8 @@ typedef struct catzilla_memory_stats_t {
      */
     size_t resident;
     /**
-     * The most that was live at once since the last reset.
+     * The most that was live at once since the last reset, or more by what threads' magazines held then: at
+     * most 360 kB a thread and class.
      */
     size_t peak_allocated;
     /**
@@ -398,7 +399,8 @@ typedef struct catzilla_memory_class_stats_t {
      */
     size_t cached;
     /**
-     * The most that was live at once since the last reset, to the grain of a magazine's refill.
+     * The most that was live at once since the last reset, or more by what threads' magazines held then: at
+     * most 360 kB a thread.
      */
     size_t peak;
     /**

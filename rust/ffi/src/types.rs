@@ -79,7 +79,8 @@ pub struct catzilla_memory_stats_t {
     pub metadata: usize,
     /// Bytes in physical memory (`stats.arenas.<i>.resident`).
     pub resident: usize,
-    /// The most that was live at once since the last reset.
+    /// The most that was live at once since the last reset, or more by what threads' magazines held then: at
+    /// most 360 kB a thread and class.
     pub peak_allocated: usize,
     /// active / resident; 1.0 when nothing is resident.
     pub fragmentation_ratio: f64,
@@ -131,7 +132,8 @@ pub struct catzilla_memory_class_stats_t {
     pub live: usize,
     /// Bytes that lie ready in threads' magazines and between threads.
     pub cached: usize,
-    /// The most that was live at once since the last reset, to the grain of a magazine's refill.
+    /// The most that was live at once since the last reset, or more by what threads' magazines held then: at
+    /// most 360 kB a thread.
     pub peak: usize,
     /// The budget; SIZE_MAX without one.
     pub budget: usize,

@@ -175,13 +175,9 @@ pub fn charged(scope: Scope) -> usize {
     scope.account().charged.load(Relaxed)
 }
 
-/// The most that was charged at once since the last [`reset_peaks`].
-pub fn peak(scope: Scope) -> usize {
-    scope.account().peak.load(Relaxed)
-}
-
-/// [`peak`], raised to `bytes` first. A sum over threads may be above it by a moment's blocks; it is kept,
-/// since what was told once must not be lower the next time.
+/// The most that was charged at once since the last [`reset_peaks`], and no less than `bytes`. A sum over
+/// threads may be above it by a moment's blocks; it is kept, since what was told once must not be lower the
+/// next time.
 pub fn raised_peak(scope: Scope, bytes: usize) -> usize {
     scope.account().peak.fetch_max(bytes, Relaxed).max(bytes)
 }
@@ -193,12 +189,14 @@ pub(crate) fn raise_peaks(class: Class) {
     PROCESS.raise_peak();
 }
 
-/// Lets every peak be what is charged now.
-pub fn reset_peaks() {
-    let accounts = CLASSES.iter().map(|(_, account)| account);
-    for account in accounts.chain(core::iter::once(&PROCESS)) {
-        account.peak.store(account.charged.load(Relaxed), Relaxed);
+/// Lets every peak be what is live now, which the caller knows: of what is charged, magazines hold some.
+pub(crate) fn reset_peaks(live: &PerClass<usize>) {
+    let mut sum = 0_usize;
+    for (class, &live) in live.iter() {
+        CLASSES.get(class).peak.store(live, Relaxed);
+        sum = sum.saturating_add(live);
     }
+    PROCESS.peak.store(sum, Relaxed);
 }
 
 /// Charges `bytes` to `class` and the process.

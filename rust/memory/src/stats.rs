@@ -99,8 +99,8 @@ pub fn total_live() -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// The most that was live at once since the last reset, to the grain of a magazine's refill, and no less
-/// than `live`, which the caller has just read.
+/// The most that was live at once since the last reset, or more by what magazines held then, which may be
+/// handed out without a call that counts; no less than `live`, which the caller has just read.
 pub fn peak(live: usize) -> usize {
     budget::raised_peak(Scope::Process, live)
 }
@@ -149,14 +149,14 @@ fn sum_pairs(of: fn(Class) -> (u64, u64)) -> (u64, u64) {
     })
 }
 
-/// Counts from zero again, and lets the peaks be what is there now. Usage stays.
+/// Counts from zero again, and lets the peaks be what is live now. Usage stays.
 pub fn reset() {
     for (class, counters) in COUNTERS.iter() {
         let (handed_out, taken_back) = counts_ever(class);
         counters.handed_out_at_reset.fetch_max(handed_out, Relaxed);
         counters.taken_back_at_reset.fetch_max(taken_back, Relaxed);
     }
-    budget::reset_peaks();
+    budget::reset_peaks(&PerClass::new(Class::ALL.map(live)));
 }
 
 /// Counts a region's chunk, `reused` where the thread had it already.

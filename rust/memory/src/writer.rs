@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub live: usize,
     /// Bytes that lie in magazines and between threads.
     pub cached: usize,
-    /// The most that was live at once, to the grain of a refill.
+    /// The most that was live at once, or more by what magazines held then.
     pub peak: usize,
     /// The budget; [`budget::NONE`] is none.
     pub budget: usize,
