@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,93 @@ static void every_format_tells_the_same_figures(void **state)
         catzilla_free(block[class]);
 }
 
+/* The figures that every format gives of the whole, and which of them are sums. */
+static const struct {
+    const char *name;
+    bool is_sum;
+} of_the_whole[] = {
+    {"live_bytes", true},
+    {"charged_bytes", true},
+    {"peak_bytes", false},
+    {"budget_bytes", false},
+};
+
+static void the_whole_and_its_budget_are_in_every_format(void **state)
+{
+    enum { TOTAL = 3 << 20, GENERAL = 2 << 20 };
+    void *block[MEMORY_CLASSES];
+    (void)state;
+    catzilla_memory_set_total_budget(TOTAL);
+    assert_int_equal(catzilla_memory_set_budget(CATZILLA_MEMORY_GENERAL, GENERAL), 0);
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++)
+        assert_non_null(block[class] = memory_class[class].alloc(1000 * (class + 1)));
+    for (size_t i = 0; i < COUNT_OF(of_the_whole); i++) {
+        const char *name = of_the_whole[i].name;
+        char label[80];
+        size_t sum = 0;
+        snprintf(label, sizeof label, " %s=", name);
+        const size_t in_text = number_in(write_page(CATZILLA_MEMORY_TEXT), "\ntotal ", label);
+        for (size_t class = 0; of_the_whole[i].is_sum && class < MEMORY_CLASSES; class ++) {
+            char line[80];
+            snprintf(line, sizeof line, "\n%s ", memory_class[class].name);
+            sum += number_in(write_page(CATZILLA_MEMORY_TEXT), line, label);
+        }
+        if (of_the_whole[i].is_sum)
+            assert_int_equal(in_text, sum);
+        snprintf(label, sizeof label, "\"%s\":", name);
+        assert_int_equal(number_in(write_page(CATZILLA_MEMORY_JSON), "{\"allocator\"", label),
+                         in_text);
+        snprintf(label, sizeof label, "\ncatzilla_memory_total_%s ", name);
+        assert_int_equal(number_in(write_page(CATZILLA_MEMORY_PROMETHEUS), "# ", label), in_text);
+    }
+    assert_int_equal(number_in(write_page(CATZILLA_MEMORY_TEXT), "\ntotal ", " budget_bytes="),
+                     TOTAL);
+    assert_int_equal(number_in(write_page(CATZILLA_MEMORY_TEXT), "\ngeneral ", " budget_bytes="),
+                     GENERAL);
+    assert_int_equal(number_in(write_page(CATZILLA_MEMORY_TEXT), "\ntotal ", " allocations_total="),
+                     MEMORY_CLASSES);
+    for (size_t class = 0; class < MEMORY_CLASSES; class ++)
+        catzilla_free(block[class]);
+}
+
+/* Takes and gives back as fast as it can, until told to stop. */
+static size_t allocate_or_read_totals(void *context, size_t index)
+{
+    atomic_bool *done = context;
+    size_t failures = 0;
+    if (index > 0) {
+        while (!atomic_load(done))
+            catzilla_free(memory_class[index % MEMORY_CLASSES].alloc(20000));
+        return 0;
+    }
+    for (size_t i = 0; i < scaled(2000); i++) {
+        catzilla_memory_stats_t stats;
+        size_t sum = 0;
+        catzilla_memory_get_stats(&stats);
+        failures += stats.allocated != stats.request_arena_usage + stats.response_arena_usage +
+                                           stats.cache_arena_usage + stats.static_arena_usage +
+                                           stats.task_arena_usage;
+        const char *text = write_page(CATZILLA_MEMORY_TEXT);
+        for (size_t class = 0; class < MEMORY_CLASSES; class ++) {
+            char line[80];
+            snprintf(line, sizeof line, "\n%s ", memory_class[class].name);
+            sum += number_in(text, line, " live_bytes=");
+        }
+        failures += number_in(text, "\ntotal ", " live_bytes=") != sum;
+    }
+    atomic_store(done, true);
+    return failures;
+}
+
+static void totals_are_the_sums_of_what_is_told_while_others_allocate(void **state)
+{
+    atomic_bool done;
+    (void)state;
+    atomic_init(&done, false);
+    /* Nothing of the general class, which the struct has no field for. */
+    assert_int_equal(run_threads(4, allocate_or_read_totals, &done), 0);
+}
+
 /* A bracket for a bracket outside strings, nothing behind the object, and no raw control character.
  */
 static void json_is_one_balanced_object(void **state)
@@ -330,6 +418,8 @@ int main(void)
         cmocka_unit_test(the_totals_are_the_sums),
         cmocka_unit_test(an_older_callers_struct_is_filled_as_far_as_it_goes),
         cmocka_unit_test(every_format_tells_the_same_figures),
+        cmocka_unit_test(the_whole_and_its_budget_are_in_every_format),
+        cmocka_unit_test(totals_are_the_sums_of_what_is_told_while_others_allocate),
         cmocka_unit_test(json_is_one_balanced_object),
         cmocka_unit_test(every_prometheus_line_is_a_comment_or_a_sample),
         cmocka_unit_test(a_format_or_writer_that_is_none_is_refused),

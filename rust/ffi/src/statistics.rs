@@ -5,7 +5,7 @@ use crate::types::{
     catzilla_memory_class_stats_t, catzilla_memory_format_t, catzilla_memory_stats_t,
     catzilla_memory_type_t, catzilla_memory_write_fn, class_from_c, number_from_c,
 };
-use catzilla_memory::class::Class;
+use catzilla_memory::class::{Class, PerClass};
 use catzilla_memory::error::Error;
 use catzilla_memory::writer::{Format, Snapshot};
 use catzilla_memory::{profile, stats, text, writer};
@@ -38,7 +38,11 @@ fn picture() -> catzilla_memory_stats_t {
     };
     let active = sum(|of| of.active);
     let resident = sum(|of| of.resident);
-    let allocated = stats::total_live();
+    // Read once, so that the total is the sum of its parts.
+    let live = PerClass::new(Class::ALL.map(stats::live));
+    let allocated = live
+        .iter()
+        .fold(0, |sum: usize, (_, &bytes)| sum.saturating_add(bytes));
     let (allocation_count, deallocation_count) = stats::total_counts();
     let (cache_hits, cache_misses) = stats::total_chunks();
     catzilla_memory_stats_t {
@@ -55,11 +59,11 @@ fn picture() -> catzilla_memory_stats_t {
         fragmentation_ratio: ratio(active, resident),
         allocation_count,
         deallocation_count,
-        request_arena_usage: stats::live(Class::Request),
-        response_arena_usage: stats::live(Class::Response),
-        cache_arena_usage: stats::live(Class::Cache),
-        static_arena_usage: stats::live(Class::Static),
-        task_arena_usage: stats::live(Class::Task),
+        request_arena_usage: *live.get(Class::Request),
+        response_arena_usage: *live.get(Class::Response),
+        cache_arena_usage: *live.get(Class::Cache),
+        static_arena_usage: *live.get(Class::Static),
+        task_arena_usage: *live.get(Class::Task),
         memory_efficiency_score: ratio(allocated, resident),
         cache_hits,
         cache_misses,

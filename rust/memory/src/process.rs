@@ -23,6 +23,16 @@ pub enum Backend {
     Jemalloc = 2,
 }
 
+impl Backend {
+    /// The word that names it in reports and statistics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "malloc",
+            Self::Jemalloc => "jemalloc",
+        }
+    }
+}
+
 const UNDECIDED: u8 = 0;
 /// The choice in force; written once, under `STATE`.
 static BACKEND: AtomicU8 = AtomicU8::new(UNDECIDED);

@@ -79,24 +79,32 @@ pub(crate) fn count_emptied(class: Class, blocks: usize) {
         .fetch_add(blocks as u64, Relaxed);
 }
 
-/// Bytes that lie in magazines and between threads.
-pub fn cached(class: Class) -> usize {
-    cache::held(class).saturating_add(cache::between(class))
+/// Where the bytes of a class are.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// In live blocks.
+    pub live: usize,
+    /// In magazines and between threads.
+    pub cached: usize,
+    /// In live blocks and in magazines: what budgets count.
+    pub charged: usize,
+}
+
+/// Where the bytes of `class` are.
+pub fn usage(class: Class) -> Usage {
+    // In this order a block that changes hands meanwhile counts as live.
+    let held = cache::held(class);
+    let charged = budget::charged(Scope::Class(class));
+    Usage {
+        live: charged.saturating_sub(held),
+        cached: held.saturating_add(cache::between(class)),
+        charged,
+    }
 }
 
 /// Live bytes of `class`.
 pub fn live(class: Class) -> usize {
-    // In this order a block that changes hands meanwhile counts as live.
-    let held = cache::held(class);
-    budget::charged(Scope::Class(class)).saturating_sub(held)
-}
-
-/// Live bytes of all classes.
-pub fn total_live() -> usize {
-    Class::ALL
-        .into_iter()
-        .map(live)
-        .fold(0, usize::saturating_add)
+    usage(class).live
 }
 
 /// The most that was live at once since the last reset, or more by what magazines held then, which may be

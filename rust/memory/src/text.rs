@@ -27,19 +27,11 @@ impl Write for Stderr {
     }
 }
 
-/// The name of the allocator in force.
-fn allocator() -> &'static str {
-    match process::current() {
-        Backend::System => "malloc",
-        Backend::Jemalloc => "jemalloc",
-    }
-}
-
 /// One line on stderr: the allocator and the arenas.
 pub fn announce() {
     let mut line = crate::log::Line::new();
     // A line cuts what does not fit, and never fails.
-    let _ = write!(line, "catzilla: memory from {}", allocator());
+    let _ = write!(line, "catzilla: memory from {}", process::current().name());
     if process::current() == Backend::Jemalloc {
         for (class, figures) in stats::figures().iter() {
             let _ = write!(line, " {}={}", class.name(), figures.arena);
