@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const int no_class[] = {-1, 6, INT32_MAX};
@@ -253,6 +254,47 @@ static void the_recording_macros_take_their_arguments_once(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void keep_message(int level, const char *message, void *user_data)
+{
+    assert_int_equal(level, CATZILLA_MEMORY_LOG_ERROR);
+    snprintf(user_data, 256, "%s", message);
+}
+
+static void a_hosts_block_is_recognised_reported_and_kept(void **state)
+{
+    char message[256] = "";
+    (void)state;
+    void *ours = catzilla_malloc(100);
+    assert_non_null(ours);
+    catzilla_memory_set_log(keep_message, message);
+    /* Volatile, or the compiler finds out as well. */
+    char *volatile hosts = catzilla_python_safe_alloc(100);
+    assert_non_null(hosts);
+    strcpy(hosts, "kept");
+    assert_int_equal(catzilla_memory_class_of(hosts), -1);
+    catzilla_free(hosts);
+    assert_non_null(strstr(message, "freed"));
+    for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        message[0] = '\0';
+        errno = 0;
+        assert_null(memory_class[i].realloc(hosts, 200));
+        assert_int_equal(errno, ENOMEM);
+        assert_non_null(strstr(message, "resized"));
+    }
+    message[0] = '\0';
+    assert_null(catzilla_memory_promote(hosts, CATZILLA_MEMORY_CACHE));
+    assert_non_null(strstr(message, "resized"));
+    assert_string_equal(hosts, "kept");
+    catzilla_python_safe_free(hosts);
+    assert_int_equal(usage_of_all(), usage_of(CATZILLA_MEMORY_GENERAL));
+    catzilla_free(ours);
+    assert_int_equal(usage_of_all(), 0);
+    catzilla_memory_stats_t stats;
+    catzilla_memory_get_stats(&stats);
+    assert_int_equal(stats.allocation_count, 1);
+    assert_int_equal(stats.deallocation_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +310,7 @@ int main(void)
         cmocka_unit_test(free_sized_frees_whatever_it_is_told),
         cmocka_unit_test(the_recording_macros_are_the_functions),
         cmocka_unit_test(the_recording_macros_take_their_arguments_once),
+        cmocka_unit_test(a_hosts_block_is_recognised_reported_and_kept),
     };
     return run_isolated("memory typed", tests, COUNT_OF(tests), use_allocator_under_test);
 }

@@ -493,12 +493,14 @@ CATZILLA_API void *catzilla_realloc(void *block, size_t size);
  * Frees a block of any class, from whichever of this library's functions it came.
  *
  * Memory:  takes `block`; NULL does nothing. A block of `catzilla_python_safe_alloc` is not taken
- *          here, but by `catzilla_python_safe_free`.
+ *          here, but by `catzilla_python_safe_free`: one that comes here is kept, and reported to the
+ *          callback of `catzilla_memory_set_log`, as any that is not this library's.
  * Threads: any, before or after any init or cleanup.
  * Errors:  none; `errno` stays.
  * Needs:   `block` is NULL or a live block of this library, and is not used afterwards.
  */
-CATZILLA_API void catzilla_free(void *block);
+CATZILLA_API
+void catzilla_free(void *block);
 
 /**
  * Allocates `size` bytes in the request class, whose memory ends when the reply is written.
@@ -1352,10 +1354,12 @@ void *catzilla_memory_promote(void *block,
  * answer is one subtraction where classes have address ranges of their own.
  *
  * Threads: any.
- * Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
- *          so that there only a live block of this library may be asked for. Debug mode knows live blocks
- *          alone, and says -1 for what was freed.
- * Needs:   With the system's allocator, `address` is NULL or a live block of this library.
+ * Source:  mallctl `arenas.lookup` where they have not; with the system's allocator a mark in the 16 bytes
+ *          before the block, so that there only the address of the block itself is known. Debug mode knows
+ *          live blocks alone, and says -1 for what was freed.
+ * Needs:   With the system's allocator, outside debug mode, `address` is NULL or not a multiple of 16, or
+ *          the 16 bytes before it can be read. Of a foreign block, that is the caller's to know; valgrind
+ *          reports it.
  */
 CATZILLA_API
 int catzilla_memory_class_of(const void *address);

@@ -66,7 +66,8 @@ pub unsafe extern "C" fn catzilla_realloc(block: *mut c_void, size: usize) -> *m
 /// Frees a block of any class, from whichever of this library's functions it came.
 ///
 /// Memory:  takes `block`; NULL does nothing. A block of `catzilla_python_safe_alloc` is not taken
-///          here, but by `catzilla_python_safe_free`.
+///          here, but by `catzilla_python_safe_free`: one that comes here is kept, and reported to the
+///          callback of `catzilla_memory_set_log`, as any that is not this library's.
 /// Threads: any, before or after any init or cleanup.
 /// Errors:  none; `errno` stays.
 /// Needs:   `block` is NULL or a live block of this library, and is not used afterwards.

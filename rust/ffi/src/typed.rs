@@ -182,10 +182,12 @@ pub unsafe extern "C" fn catzilla_memory_promote(
 /// answer is one subtraction where classes have address ranges of their own.
 ///
 /// Threads: any.
-/// Source:  mallctl `arenas.lookup` where they have not; with the system's allocator the block's header,
-///          so that there only a live block of this library may be asked for. Debug mode knows live blocks
-///          alone, and says -1 for what was freed.
-/// Needs:   With the system's allocator, `address` is NULL or a live block of this library.
+/// Source:  mallctl `arenas.lookup` where they have not; with the system's allocator a mark in the 16 bytes
+///          before the block, so that there only the address of the block itself is known. Debug mode knows
+///          live blocks alone, and says -1 for what was freed.
+/// Needs:   With the system's allocator, outside debug mode, `address` is NULL or not a multiple of 16, or
+///          the 16 bytes before it can be read. Of a foreign block, that is the caller's to know; valgrind
+///          reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_memory_class_of(address: *const c_void) -> c_int {
     // SAFETY: the caller's promise.

@@ -5,7 +5,6 @@
 
 use crate::class::Class;
 use crate::error::Errno;
-#[cfg(feature = "jemalloc")]
 use crate::log::{self, Level};
 use crate::{budget, debug, process, stats};
 use core::ptr::NonNull;
@@ -38,13 +37,13 @@ pub fn alloc(class: Class, size: usize) -> Option<NonNull<u8>> {
     alloc_slow(class, size)
 }
 
-/// A pointer of another allocator was handed to us; leaving it alone is all that is certainly right.
-#[cfg(feature = "jemalloc")]
+/// A pointer was handed to us that is no block of ours, or none any more; leaving it alone is all that is
+/// certainly right.
 #[cold]
 fn report_foreign(what: &str) {
     log::report(
         Level::Error,
-        format_args!("a block of another allocator was {what} here, and kept"),
+        format_args!("a block that is not this library's, or no longer, was {what} here, and kept"),
     );
     log::flush();
 }
@@ -245,15 +244,16 @@ pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
         // SAFETY: the caller's promise.
         Backend::Jemalloc => unsafe { arenas::usable_size(block) },
         // SAFETY: the caller's promise.
-        _ => unsafe { plain::describe(block).1 },
+        _ => unsafe { plain::describe(block).map_or(0, |block| block.size) },
     }
 }
 
 /// The class that the address lies in; none for one that is not of this crate. With the system's
-/// allocator only a live block may be asked for.
+/// allocator, only the start of a live block is known.
 ///
 /// # Safety
-/// With the system's allocator `address` is a live block of this crate.
+/// With the system's allocator, `address` is null, no multiple of 16, or has 16 bytes before it that can be
+/// read.
 pub unsafe fn class_of(address: *const u8) -> Option<Class> {
     let backend = process::started()?;
     if debug::is_on() {
@@ -263,6 +263,8 @@ pub unsafe fn class_of(address: *const u8) -> Option<Class> {
         #[cfg(feature = "jemalloc")]
         Backend::Jemalloc => crate::backend::jemalloc::owner_of(address as usize).class(),
         // SAFETY: the caller's promise.
-        _ => unsafe { NonNull::new(address.cast_mut()).map(|block| plain::describe(block).0) },
+        _ => NonNull::new(address.cast_mut())
+            .and_then(|block| unsafe { plain::describe(block) })
+            .map(|block| block.class),
     }
 }

@@ -96,11 +96,14 @@ fn bin_of(block: NonNull<u8>) -> u8 {
     partition::find(block.as_ptr() as usize).map_or(0, partition::Place::bin)
 }
 
+/// The usable size of a block; 0 of a foreign one.
+///
 /// # Safety
-/// `block` is a live one of jemalloc's.
+/// `block` is a live one, of whichever allocator.
 pub unsafe fn usable_size(block: NonNull<u8>) -> usize {
     match bin_of(block) {
-        // SAFETY: the caller's promise.
+        0 if jemalloc::owner_of(block.as_ptr() as usize) == Owner::Foreign => 0,
+        // SAFETY: the caller's promise; the owner is known, so the block is jemalloc's.
         0 => unsafe { jemalloc::usable(block) },
         bin => sizes::size_of_bin(bin),
     }

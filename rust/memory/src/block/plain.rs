@@ -1,6 +1,7 @@
 //! Blocks of the system's allocator, charged and counted.
 
-use crate::backend::system;
+use super::report_foreign;
+use crate::backend::system::{self, Block, Found};
 use crate::class::Class;
 use crate::{budget, stats};
 use core::ptr::NonNull;
@@ -38,13 +39,17 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
 }
 
 /// # Safety
-/// As `system::resize`.
+/// As `block::realloc`.
 pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<NonNull<u8>> {
     // SAFETY: the caller's promise.
-    let (old_class, old_size) = unsafe { describe(block) };
+    let Some(old) = (unsafe { describe(block) }) else {
+        report_foreign("resized");
+        budget::refuse_for_want(class, size);
+        return None;
+    };
     // Within a class only the growth is new.
-    let kept = if class == old_class {
-        old_size.min(size)
+    let kept = if class == old.class {
+        old.size.min(size)
     } else {
         0
     };
@@ -53,19 +58,24 @@ pub unsafe fn resize(class: Class, block: NonNull<u8>, size: usize) -> Option<No
     let moved = charge(class, growth, || unsafe {
         system::resize(block, class, size)
     })?;
-    budget::release(old_class, old_size.saturating_sub(kept));
-    stats::count_free(old_class);
+    budget::release(old.class, old.size.saturating_sub(kept));
+    stats::count_free(old.class);
     Some(moved)
 }
 
 /// # Safety
-/// As `system::free`.
+/// As `block::free`.
 pub unsafe fn free(block: NonNull<u8>) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (class, size) = describe(block);
-        system::free(block);
-        budget::release(class, size);
-        stats::count_free(class);
+        match system::find(block) {
+            Found::Live(Block { class, size }) => {
+                system::free(block);
+                budget::release(class, size);
+                stats::count_free(class);
+            }
+            Found::Freed => system::free_again(block),
+            Found::Foreign => report_foreign("freed"),
+        }
     }
 }
