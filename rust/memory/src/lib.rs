@@ -29,6 +29,7 @@ mod backend;
 pub mod block;
 pub mod budget;
 pub mod class;
+mod cut;
 pub mod debug;
 pub mod error;
 pub mod log;

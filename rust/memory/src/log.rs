@@ -3,6 +3,7 @@
 //! What fails before a callback is there is kept and delivered when it comes, so that a host may
 //! register it whenever it likes. Nothing here allocates: a report may come from an allocation.
 
+use crate::cut::Cut;
 use crate::sync::Lock;
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
@@ -21,55 +22,7 @@ pub enum Level {
 pub type Callback = unsafe extern "C" fn(c_int, *const c_char, *mut c_void);
 
 const KEPT: usize = 16;
-const LENGTH: usize = 192;
-
-/// One line of text that ends in NUL, cut where it does not fit.
-#[derive(Clone, Copy)]
-pub struct Line {
-    bytes: [u8; LENGTH],
-    used: usize,
-}
-
-impl Line {
-    /// An empty line.
-    pub const fn new() -> Self {
-        Self {
-            bytes: [0; LENGTH],
-            used: 0,
-        }
-    }
-
-    /// The text, for C.
-    pub const fn as_ptr(&self) -> *const c_char {
-        self.bytes.as_ptr().cast()
-    }
-
-    /// The text without its NUL.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
-    }
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        // The last byte stays 0.
-        let room = self
-            .bytes
-            .get_mut(self.used..LENGTH.saturating_sub(1))
-            .unwrap_or_default();
-        for (to, from) in room.iter_mut().zip(text.bytes()) {
-            *to = from;
-            self.used = self.used.saturating_add(1);
-        }
-        Ok(())
-    }
-}
+type Line = Cut<192>;
 
 #[derive(Clone, Copy)]
 struct Report {
@@ -107,7 +60,7 @@ pub fn set_callback(callback: Option<Callback>, user_data: *mut c_void) {
 /// It is delivered by the next [`flush`], which callers reach without holding a lock.
 pub fn report(level: Level, text: fmt::Arguments<'_>) {
     let mut line = Line::new();
-    // A line cuts what does not fit, and never fails.
+    // A cut text never fails.
     let _ = line.write_fmt(text);
     if let Some(slot) = STATE.lock().kept.iter_mut().find(|slot| slot.is_none()) {
         *slot = Some(Report { level, line });
@@ -136,8 +89,9 @@ pub fn flush() {
 }
 
 fn deliver(callback: Callback, user_data: *mut c_void, report: &Report) {
+    let text = report.line.as_c_str().as_ptr();
     // SAFETY: the host registered this callback with this data; the text ends in NUL.
-    unsafe { callback(report.level as c_int, report.line.as_ptr(), user_data) };
+    unsafe { callback(report.level as c_int, text, user_data) };
 }
 
 pub(crate) fn before_fork() {

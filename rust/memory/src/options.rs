@@ -1,6 +1,7 @@
 //! jemalloc's options: which version it is, what was baked into it, and what is set at first use.
 
 use crate::ctl;
+use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::log::{self, Level};
 use crate::test_hooks;
@@ -104,11 +105,10 @@ pub(crate) fn after_fork() {
 /// `Invalid` for an option that this jemalloc does not have.
 pub fn describe(name: &CStr, out: &mut dyn Write) -> Result<()> {
     // One node, whose type is not known: the first that fits in length is printed.
-    let mut full = log::Line::new();
+    let mut full = Cut::<192>::new();
     let name = name.to_str().map_err(|_| Error::Invalid)?;
     write!(full, "opt.{name}").map_err(|_| Error::Invalid)?;
-    // SAFETY: a line ends in NUL and lives until the end of this function.
-    let full = unsafe { CStr::from_ptr(full.as_ptr()) };
+    let full = full.as_c_str();
     let done = if let Ok(value) = ctl::read_by_name::<bool>(full) {
         write!(out, "{value}")
     } else if let Ok(value) = ctl::read_by_name::<u32>(full) {

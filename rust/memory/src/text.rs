@@ -1,6 +1,7 @@
 //! What the calls print whose purpose is printing, and options as text.
 
 use crate::class::Class;
+use crate::cut::Cut;
 use crate::error::{Error, Result};
 use crate::process::{self, Backend};
 use crate::writer::{self, Format};
@@ -29,8 +30,8 @@ impl Write for Stderr {
 
 /// One line on stderr: the allocator and the arenas.
 pub fn announce() {
-    let mut line = crate::log::Line::new();
-    // A line cuts what does not fit, and never fails.
+    let mut line = Cut::<192>::new();
+    // A cut text never fails.
     let _ = write!(line, "catzilla: memory from {}", process::current().name());
     if process::current() == Backend::Jemalloc {
         for (class, figures) in stats::figures().iter() {
@@ -38,7 +39,8 @@ pub fn announce() {
         }
     }
     let _ = line.write_str("\n");
-    put(line.as_bytes());
+    // A failure to print has nobody to tell.
+    let _ = Stderr.write_str(line.as_str());
 }
 
 /// Usage and counts on stderr, a line per class.
@@ -62,12 +64,6 @@ pub fn leaks() {
     }
     if !found {
         let _ = writeln!(Stderr, "catzilla: nothing is live");
-    }
-}
-
-fn put(text: &[u8]) {
-    if let Ok(text) = core::str::from_utf8(text) {
-        let _ = Stderr.write_str(text);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::site::Site;
 use crate::class::Class;
+use crate::cut::Cut;
 use crate::sync::Lock;
 use crate::text::Stderr;
 use core::ffi::CStr;
@@ -90,48 +91,19 @@ pub fn set_listener(listener: Option<Arc<Listener>>) {
     *LISTENER.lock() = listener;
 }
 
-const LENGTH: usize = 4096;
-
-/// A report's text, cut where it does not fit.
-struct Text {
-    bytes: [u8; LENGTH],
-    used: usize,
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        // The last byte stays 0.
-        let room = self
-            .bytes
-            .get_mut(self.used..LENGTH.saturating_sub(1))
-            .unwrap_or_default();
-        for (to, from) in room.iter_mut().zip(text.bytes()) {
-            *to = from;
-            self.used = self.used.saturating_add(1);
-        }
-        Ok(())
-    }
-}
+type Text = Cut<4096>;
 
 /// Tells. Called without a lock, so that the callback may use this library.
 pub fn tell(report: &Report) {
-    let mut text = Text {
-        bytes: [0; LENGTH],
-        used: 0,
-    };
-    // A text cuts what does not fit, and never fails.
+    let mut text = Text::new();
+    // A cut text never fails.
     let _ = describe(report, &mut text);
     let listener = LISTENER.lock().clone();
     if let Some(listener) = listener {
-        // SAFETY: the text's last byte stays 0.
-        listener(report, unsafe {
-            CStr::from_ptr(text.bytes.as_ptr().cast())
-        });
-        return;
+        return listener(report, text.as_c_str());
     }
-    let written = text.bytes.get(..text.used).unwrap_or_default();
     // Where stderr is gone, an abort says it all.
-    let _ = Stderr.write_str(&String::from_utf8_lossy(written));
+    let _ = Stderr.write_str(text.as_str());
     if report.kind.is_corruption() {
         // SAFETY: no preconditions.
         unsafe { libc::abort() };
