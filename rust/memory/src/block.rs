@@ -90,14 +90,11 @@ fn obtain(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
 
 /// As [`alloc`], at a multiple of `alignment`, a power of two.
 pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonNull<u8>> {
-    let fits = size
-        .max(1)
-        .checked_next_multiple_of(alignment)
-        .filter(|&rounded| rounded <= LARGEST);
-    let Some(rounded) = fits else {
+    let rounded = size.max(1).checked_next_multiple_of(alignment);
+    if rounded.is_none_or(|rounded| rounded > LARGEST) {
         budget::refuse_for_want(class, size);
         return None;
-    };
+    }
     let backend = process::backend();
     // Even an empty block is a block of its own; debug mode knows it as empty.
     let least = size.max(1);
@@ -106,11 +103,8 @@ pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonN
     } else {
         match backend {
             #[cfg(feature = "jemalloc")]
-            Backend::Jemalloc => arenas::alloc_aligned(class, least, alignment, rounded),
-            _ => {
-                let _ = rounded;
-                plain::alloc_aligned(class, least, alignment)
-            }
+            Backend::Jemalloc => arenas::alloc_aligned(class, least, alignment),
+            _ => plain::alloc_aligned(class, least, alignment),
         }
     };
     budget::asked(class, size, block)

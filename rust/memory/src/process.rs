@@ -252,16 +252,22 @@ pub fn thread_idle() {
 /// jemalloc's.
 pub fn purge(class: Class) -> Result<()> {
     match started() {
-        #[cfg(feature = "jemalloc")]
-        Some(Backend::Jemalloc) => arena::purge(&[class]),
-        Some(_) => {
-            // The system's allocator keeps no classes apart.
-            let _ = class;
+        Some(Backend::Jemalloc) => purge_arenas(&[class]),
+        Some(Backend::System) => {
+            // It keeps no classes apart.
             trim_system();
             Ok(())
         }
         None => Ok(()),
     }
+}
+
+#[cfg(feature = "jemalloc")]
+use arena::purge as purge_arenas;
+
+#[cfg(not(feature = "jemalloc"))]
+const fn purge_arenas(_classes: &[Class]) -> Result<()> {
+    Err(Error::Unsupported)
 }
 
 /// Gives unused pages back: at once for the classes whose blocks are short-lived, in time for the others.

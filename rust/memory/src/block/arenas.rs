@@ -22,15 +22,10 @@ pub fn alloc(class: Class, size: usize, zeroed: bool) -> Option<NonNull<u8>> {
     direct(class, size, if zeroed { je::MALLOCX_ZERO } else { 0 })
 }
 
-/// `rounded` is the next multiple of `alignment` from `size` on.
-pub fn alloc_aligned(
-    class: Class,
-    size: usize,
-    alignment: usize,
-    rounded: usize,
-) -> Option<NonNull<u8>> {
+pub fn alloc_aligned(class: Class, size: usize, alignment: usize) -> Option<NonNull<u8>> {
     options::after_fork();
-    if rounded <= sizes::LARGEST {
+    let rounded = size.checked_next_multiple_of(alignment);
+    if let Some(rounded) = rounded.filter(|&rounded| rounded <= sizes::LARGEST) {
         // A magazine's block whose size is a multiple of the alignment has that alignment, since slabs
         // start at pages.
         // SAFETY: just compared.
