@@ -1,7 +1,12 @@
 /* The statistics: every field filled, counts and usage exact, totals that agree. */
 #include "support.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static catzilla_memory_stats_t stats_now(void)
 {
@@ -303,6 +308,75 @@ static void arena_stats_refuse_a_class_out_of_range(void **state)
     }
 }
 
+static int interruptions;
+
+static void note_interruption(int signal)
+{
+    (void)signal;
+    const ssize_t written = write(interruptions, "i", 1);
+    (void)written;
+}
+
+/* Prints to a pipe that is full, while a timer interrupts. */
+static void dump_into_a_full_pipe(void)
+{
+    const struct sigaction action = {.sa_handler = note_interruption};
+    const struct itimerval often = {{0, 5000}, {0, 5000}};
+    const int flags = fcntl(STDERR_FILENO, F_GETFL);
+    if (flags < 0 || fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK) != 0)
+        _exit(1);
+    while (write(STDERR_FILENO, "x", 1) == 1)
+        continue;
+    if (fcntl(STDERR_FILENO, F_SETFL, flags) != 0 || sigaction(SIGALRM, &action, NULL) != 0 ||
+        setitimer(ITIMER_REAL, &often, NULL) != 0)
+        _exit(2);
+    catzilla_memory_dump_stats();
+    _exit(0);
+}
+
+static void what_is_printed_survives_signals(void **state)
+{
+    static char text[1 << 20];
+    int printed[2];
+    int interrupted[2];
+    size_t length = 0;
+    int status = -1;
+    (void)state;
+    assert_int_equal(pipe(printed), 0);
+    assert_int_equal(pipe(interrupted), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        interruptions = interrupted[1];
+        dup2(printed[1], STDERR_FILENO);
+        close(printed[1]);
+        dump_into_a_full_pipe();
+    }
+    assert_true(child > 0);
+    close(printed[1]);
+    close(interrupted[1]);
+    /* By then the child has waited in its write for more than one of them. */
+    for (int i = 0; i < 5; i++) {
+        char byte;
+        assert_int_equal(read(interrupted[0], &byte, 1), 1);
+    }
+    for (ssize_t got = 1; got > 0 && length < sizeof text - 1; length += (size_t)got) {
+        got = read(printed[0], text + length, sizeof text - 1 - length);
+        assert_true(got >= 0);
+    }
+    text[length] = '\0';
+    close(printed[0]);
+    close(interrupted[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    for (size_t i = 0; i < MEMORY_CLASSES; i++) {
+        char line[64] = "\n";
+        strcat(line, memory_class[i].name);
+        strcat(line, " live_bytes=");
+        if (strstr(text, line) == NULL)
+            fail_msg("the %s class was not printed", memory_class[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +392,7 @@ int main(void)
         cmocka_unit_test(the_peak_is_never_below_what_was_live),
         cmocka_unit_test(reset_zeroes_counts_and_keeps_usage),
         cmocka_unit_test(after_a_reset_the_peak_is_what_is_live),
+        cmocka_unit_test(what_is_printed_survives_signals),
         cmocka_unit_test(arena_stats_take_null_for_either_figure),
         cmocka_unit_test(arena_stats_refuse_a_class_out_of_range),
     };

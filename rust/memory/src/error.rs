@@ -82,6 +82,12 @@ pub fn set_errno_invalid() {
     unsafe { *errno_location() = libc::EINVAL };
 }
 
+/// Whether a signal interrupted the call that just failed.
+pub(crate) fn is_interrupted() -> bool {
+    // SAFETY: the address of this thread's errno is always valid.
+    unsafe { *errno_location() == libc::EINTR }
+}
+
 /// Keeps `errno` as it was: what a free does on its way may change it, and what succeeds must not.
 pub(crate) struct Errno(c_int);
 

@@ -2,7 +2,7 @@
 
 use crate::class::Class;
 use crate::cut::Cut;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_interrupted};
 use crate::process::{self, Backend};
 use crate::writer::{self, Format};
 use crate::{debug, stats};
@@ -20,8 +20,13 @@ impl Write for Stderr {
             // SAFETY: the bytes are live for the call.
             let written =
                 unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };
-            // Where stderr is closed or full, there is nobody to tell.
-            let written = usize::try_from(written).map_err(|_| fmt::Error)?;
+            let Ok(written) = usize::try_from(written) else {
+                if is_interrupted() {
+                    continue;
+                }
+                // Where stderr is closed or full, there is nobody to tell.
+                return Err(fmt::Error);
+            };
             rest = rest.get(written..).unwrap_or_default();
         }
         Ok(())
