@@ -141,8 +141,12 @@ static void aligned_blocks_are_aligned_large_ones_too(void **state)
             memset(block, 1, size);
         }
     errno = 0;
+    errno = 0;
     assert_null(catzilla_region_aligned(region, 3, 10));
+    assert_int_equal(errno, EINVAL);
+    errno = 0;
     assert_null(catzilla_region_aligned(region, 0, 10));
+    assert_int_equal(errno, EINVAL);
     assert_null(catzilla_region_aligned(region, 64, SIZE_MAX - 70));
     catzilla_region_destroy(region);
     assert_int_equal(usage_of_all(), 0);
@@ -171,7 +175,12 @@ static void text_is_copied_and_printed_into_the_region(void **state)
     assert_string_equal(catzilla_region_strdup(region, ""), "");
     assert_string_equal(catzilla_region_strndup(region, "some text", 4), "some");
     assert_string_equal(catzilla_region_strndup(region, "some", SIZE_MAX), "some");
+    errno = 0;
     assert_null(catzilla_region_strdup(region, NULL));
+    assert_int_equal(errno, EINVAL);
+    errno = 0;
+    assert_null(catzilla_region_strndup(region, NULL, 4));
+    assert_int_equal(errno, EINVAL);
     assert_string_equal(catzilla_region_printf(region, "%s=%d%%", "n", 42), "n=42%");
     memset(long_text, 'x', sizeof long_text);
     long_text[sizeof long_text - 1] = '\0';

@@ -997,7 +997,7 @@ CATZILLA_API void *catzilla_region_alloc_slow(struct catzilla_region_t *region, 
  *
  * Memory:  borrowed until the region is reset or destroyed.
  * Threads: the region's.
- * Errors:  NULL with `errno` ENOMEM; NULL for an alignment that is no power of two.
+ * Errors:  NULL with `errno` ENOMEM, or EINVAL for an alignment that is no power of two.
  * Needs:   `region` is live.
  */
 CATZILLA_API
@@ -1010,7 +1010,7 @@ void *catzilla_region_aligned(struct catzilla_region_t *region,
  *
  * Memory:  borrows `text` for the call; the copy is borrowed until the region is reset or destroyed.
  * Threads: the region's.
- * Errors:  NULL with `errno` ENOMEM; NULL for a NULL.
+ * Errors:  NULL with `errno` ENOMEM, or EINVAL for a NULL.
  * Needs:   `region` is live; `text` is NULL or ends in NUL.
  */
 CATZILLA_API

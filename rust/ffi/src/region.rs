@@ -5,7 +5,7 @@ use crate::types::{
     catzilla_memory_type_t, catzilla_region_cleanup_fn, catzilla_region_t, class_from_c, to_c,
     write_text,
 };
-use catzilla_memory::error::Error;
+use catzilla_memory::error::{Error, set_errno_invalid};
 use catzilla_memory::region::Region;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::MaybeUninit;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn catzilla_region_alloc_slow(
 ///
 /// Memory:  borrowed until the region is reset or destroyed.
 /// Threads: the region's.
-/// Errors:  NULL with `errno` ENOMEM; NULL for an alignment that is no power of two.
+/// Errors:  NULL with `errno` ENOMEM, or EINVAL for an alignment that is no power of two.
 /// Needs:   `region` is live.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_aligned(
@@ -68,6 +68,7 @@ pub unsafe extern "C" fn catzilla_region_aligned(
     size: usize,
 ) -> *mut c_void {
     if !alignment.is_power_of_two() {
+        set_errno_invalid();
         return core::ptr::null_mut();
     }
     // SAFETY: the caller's promise.
@@ -78,7 +79,7 @@ pub unsafe extern "C" fn catzilla_region_aligned(
 ///
 /// Memory:  borrows `text` for the call; the copy is borrowed until the region is reset or destroyed.
 /// Threads: the region's.
-/// Errors:  NULL with `errno` ENOMEM; NULL for a NULL.
+/// Errors:  NULL with `errno` ENOMEM, or EINVAL for a NULL.
 /// Needs:   `region` is live; `text` is NULL or ends in NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn catzilla_region_strdup(
@@ -86,6 +87,7 @@ pub unsafe extern "C" fn catzilla_region_strdup(
     text: *const c_char,
 ) -> *mut c_char {
     if text.is_null() {
+        set_errno_invalid();
         return core::ptr::null_mut();
     }
     // SAFETY: the caller's promise.
@@ -103,6 +105,7 @@ pub unsafe extern "C" fn catzilla_region_strndup(
     length: usize,
 ) -> *mut c_char {
     if text.is_null() {
+        set_errno_invalid();
         return core::ptr::null_mut();
     }
     // SAFETY: the caller's promise.
