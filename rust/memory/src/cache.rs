@@ -71,7 +71,12 @@ fn ready() -> Option<&'static Record> {
     let record = thread::attach()?;
     let generation = GENERATION.load(Ordering::Acquire);
     if record.generation.get() != generation {
-        flush(record);
+        if is_on(generation) {
+            flush(record);
+        } else {
+            // Nobody would take from the depot any more.
+            empty_all(record);
+        }
         record.generation.set(generation);
         for class in Class::ALL {
             for bin in sizes::bins() {
@@ -253,7 +258,9 @@ pub fn tick(record: &Record) {
         let now = milliseconds();
         if now.saturating_sub(record.looked.get()) >= LOOK_EVERY_MS {
             let before = record.looked.replace(now);
-            if now / GATHER_EVERY_MS == before / GATHER_EVERY_MS {
+            // Each thread has a moment of its own, so that not all of them come to jemalloc at once.
+            let beat = |time: u64| time.saturating_add(record.phase.get()) / GATHER_EVERY_MS;
+            if beat(now) == beat(before) {
                 look_for_unused(record, now);
             } else {
                 empty_all(record);

@@ -31,6 +31,9 @@ pub struct Record {
     pub(crate) ticks: Cell<u32>,
     /// When it last looked, in milliseconds.
     pub(crate) looked: Cell<u64>,
+    /// By how much its clock is ahead of others' where threads should not all do the same at once, in
+    /// milliseconds.
+    pub(crate) phase: Cell<u64>,
     /// How many blocks each magazine held then, and how many had come back.
     pub(crate) seen: [[Cell<(u32, u32)>; sizes::BINS]; Class::COUNT],
     /// The next in the list of all records.
@@ -48,6 +51,15 @@ static FRESH: Record = Record::new();
 static GONE: Record = Record::new();
 
 static ALL: AtomicPtr<Record> = AtomicPtr::new(null_mut());
+
+/// How many records were mapped.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// The phase of the record that is mapped as the `number`th: by the golden section of a second, however many
+/// there are, they lie apart.
+fn phase_of(number: u32) -> u64 {
+    u64::from(number).saturating_mul(618) % 1000
+}
 
 struct FreeList {
     first: *mut Record,
@@ -70,6 +82,7 @@ impl Record {
             generation: Cell::new(0),
             ticks: Cell::new(0),
             looked: Cell::new(0),
+            phase: Cell::new(0),
             seen: [const { [const { Cell::new((0, 0)) }; sizes::BINS] }; Class::COUNT],
             next: AtomicPtr::new(null_mut()),
             next_free: Cell::new(null_mut()),
@@ -173,6 +186,9 @@ fn map() -> Option<NonNull<Record>> {
     }
     // Zeros are what `Record::new` would write, and pages that stay zero cost nothing.
     let record = NonNull::new(start.cast::<Record>())?;
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the mapping is this thread's own until it is in the list.
+    unsafe { record.as_ref() }.phase.set(phase_of(number));
     let mut first = ALL.load(Ordering::Relaxed);
     loop {
         // SAFETY: the mapping is this thread's own until it is in the list.
@@ -229,4 +245,19 @@ pub(crate) fn before_fork() {
 pub(crate) unsafe fn after_fork() {
     // SAFETY: the caller's promise.
     unsafe { FREE.release() };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_lie_apart_however_many_there_are() {
+        for (threads, least) in [(2, 300), (4, 140), (8, 80), (16, 30)] {
+            let mut phases: Vec<_> = (0..threads).map(phase_of).collect();
+            phases.sort_unstable();
+            let gaps = phases.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(gaps.min() >= Some(least), "{threads} threads: {phases:?}");
+        }
+    }
 }
