@@ -112,14 +112,20 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
     rc = listen_all(server, flags);
     if (rc != 0)
         return STATUS_REFUSED;
+    /* Who hears that this process serves may end the one that has served so far, so that nothing
+     * may be left that can fail: every worker has its thread by then. */
+    rc = catzilla_server_start(server);
+    if (rc != 0) {
+        complain("the workers: %s; raise the limit of threads or memory, or lower --workers",
+                 catzilla_strerror(rc));
+        return STATUS_REFUSED;
+    }
     catzilla_server_port(server, &port);
     announce(flags, port);
     signals_ready();
-    rc = catzilla_server_run(server);
+    catzilla_server_join(server);
     signals_tell(server, flags->log_level);
-    if (rc != 0)
-        complain("%s", catzilla_strerror(rc));
-    return rc == 0 ? 0 : 1;
+    return 0;
 }
 
 static int serve(const flags_t *flags, char **argv)

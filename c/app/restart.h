@@ -11,7 +11,7 @@
  */
 pid_t restart_spawn(const catzilla_server_t *server, char **argv);
 
-/* Tells who has spawned this process, if anybody did, that it listens: by SIGTERM. */
+/* Tells who has spawned this process, if anybody did, that it serves: by SIGTERM. */
 void restart_ready(void);
 
 #endif

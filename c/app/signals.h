@@ -20,7 +20,10 @@ typedef struct signals {
  */
 int signals_watch(catzilla_server_t *server, signals_t *signals);
 
-/* Tells the service manager, and the predecessor if there is one, that this process serves. */
+/*
+ * Tells the service manager, and the predecessor if there is one, that this process serves. The
+ * predecessor ends then, so every worker has to run already.
+ */
 void signals_ready(void);
 
 /* After the run: says what a drain had to cut off, if anything; to who wants to know, what lives.

@@ -1,6 +1,7 @@
 """Sockets that come from elsewhere: a service manager's, and those of a predecessor."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -113,6 +114,25 @@ def test_a_successor_that_cannot_start_changes_nothing(serve, tmp_path):
     line = server.process.stderr.readline() + server.process.stderr.readline()
     assert b"no such directory" in line
     assert b"the new process has ended, status=2; this one goes on" in line
+    assert server.get("/a.txt").body == b"12345"
+    assert server.stop()[0] == 0
+
+
+def test_a_successor_that_gets_no_threads_changes_nothing(serve, tmp_path):
+    """It has the sockets and listens already when it finds that it cannot have its workers."""
+    (tmp_path / "a.txt").write_text("12345")
+    server = serve(tmp_path, "--workers", "4")
+    # The limit is also how much a thread reserves, and no address space has room for so much.
+    _, most = resource.prlimit(server.pid, resource.RLIMIT_STACK)
+    if most != resource.RLIM_INFINITY:
+        pytest.skip("the stack's limit cannot be raised here")
+    resource.prlimit(server.pid, resource.RLIMIT_STACK, (1 << 47, most))
+    server.process.send_signal(signal.SIGUSR2)
+    lines = []
+    while not lines or b"has ended" not in lines[-1]:
+        lines.append(server.process.stderr.readline())
+        assert lines[-1], lines
+    assert lines[-1].endswith(b"status=2; this one goes on\n")
     assert server.get("/a.txt").body == b"12345"
     assert server.stop()[0] == 0
 
