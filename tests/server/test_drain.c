@@ -27,17 +27,22 @@ static void join(host_t *host, catzilla_drain_report_t *report)
     catzilla_server_destroy(host->server);
 }
 
-/* Exchanges one request, so that the connection is known to have been accepted. */
-static int connect_and_ask(const host_t *host)
+static void ask(int fd)
 {
     char reply[2048];
     size_t used = 0;
-    int fd = client_connect(host->port);
     client_send(fd, get, sizeof get - 1);
     do {
         client_receive(fd, reply + used++, 1);
         reply[used] = '\0';
     } while (strstr(reply, "Hello, World!") == NULL);
+}
+
+/* Exchanges one request, so that the connection is known to have been accepted. */
+static int connect_and_ask(const host_t *host)
+{
+    int fd = client_connect(host->port);
+    ask(fd);
     return fd;
 }
 
@@ -117,6 +122,40 @@ static void who_waits_to_be_accepted_is_served(void **state)
     }
     join(&host, &report);
     assert_int_equal(report.finished, 20);
+}
+
+/* The first of them is held by the loop, the others by the system. */
+static void who_waits_at_the_limit_is_served_too(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_drain_report_t report;
+    int fds[5];
+    char byte;
+    size_t size;
+    host_t host;
+    (void)state;
+    options.max_connections = 1;
+    host_run(&host, &options);
+    int admitted = connect_and_ask(&host);
+    for (int i = 0; i < 5; i++) {
+        fds[i] = client_connect(host.port);
+        client_send(fds[i], get, sizeof get - 1);
+    }
+    /* When these two are answered the loop has come by its listener, and admitted nobody. */
+    ask(admitted);
+    ask(admitted);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(recv(fds[i], &byte, 1, MSG_DONTWAIT), -1);
+    catzilla_server_drain(host.server, 60000);
+    for (int i = 0; i < 5; i++) {
+        char *reply = client_drain(fds[i], &size);
+        assert_non_null(strstr(reply, "Hello, World!"));
+        free(reply);
+        close(fds[i]);
+    }
+    join(&host, &report);
+    assert_int_equal(report.finished, 5);
+    close(admitted);
 }
 
 static void the_deadline_cuts_off_what_is_left(void **state)
@@ -208,6 +247,7 @@ int main(void)
         cmocka_unit_test(idle_connections_are_closed_at_once),
         cmocka_unit_test(a_request_that_is_being_sent_gets_its_reply),
         cmocka_unit_test(who_waits_to_be_accepted_is_served),
+        cmocka_unit_test(who_waits_at_the_limit_is_served_too),
         cmocka_unit_test(the_deadline_cuts_off_what_is_left),
         cmocka_unit_test(a_stop_ends_the_drain),
         cmocka_unit_test(every_worker_drains),

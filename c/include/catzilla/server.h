@@ -223,12 +223,11 @@ CATZILLA_API int catzilla_server_join(catzilla_server_t *server);
 CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
 
 /**
- * Ends the server in order: connections that wait to be accepted still are, then no more come;
- * those without a request are closed, the others after the reply that they are about, and
- * catzilla_server_run() or _join() returns. What is still open after `deadline_ms`, or at a
- * catzilla_server_stop() before that, is cut off; 0 is no deadline. Later calls change nothing.
- * Threads: any; async-signal-safe.
- * Errors:  none known; 0.
+ * Ends the server in order: connections that wait to be accepted still are, past
+ * `max_connections` too, then no more come; those without a request are closed, the others after
+ * the reply that they are about, and catzilla_server_run() or _join() returns. What is still open
+ * after `deadline_ms`, or at a catzilla_server_stop() before that, is cut off; 0 is no deadline.
+ * Later calls change nothing. Threads: any; async-signal-safe. Errors:  none known; 0.
  */
 CATZILLA_API int catzilla_server_drain(catzilla_server_t *server, uint32_t deadline_ms);
 

@@ -1,9 +1,9 @@
 /*
- * Draining. A worker takes the connections that wait at its listeners, since they were promised
- * an answer, then closes the listeners and every connection without work; the others end with
- * the reply that they are about. A worker that has drained waits for the others, so that signals
- * and calls still reach the server; the last one stops them all. So does the deadline, and what
- * is open then has been aborted.
+ * Draining. A worker takes the connections that wait at its listeners, at the limit too, since they
+ * were promised an answer, then closes the listeners and every connection without work; the others
+ * end with the reply that they are about. A worker that has drained waits for the others, so that
+ * signals and calls still reach the server; the last one stops them all. So does the deadline, and
+ * what is open then has been aborted.
  */
 #include "server/connection.h"
 #include "server/instance.h"

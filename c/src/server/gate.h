@@ -14,6 +14,9 @@ typedef struct cz_gate {
 /* Counts one more connection; false where as many as may be are open. */
 bool cz_gate_enter(cz_gate_t *gate);
 
+/* Counts one more where it may not be turned away; the limit is passed then. */
+void cz_gate_pass(cz_gate_t *gate);
+
 /* Counts one less; true where a listener waits for that and wants to be told. */
 bool cz_gate_leave(cz_gate_t *gate);
 

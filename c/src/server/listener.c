@@ -92,27 +92,41 @@ void cz_listener_retry(cz_worker_t *worker)
             accept_one(at);
 }
 
+/* The one that libuv has accepted already and holds. */
+static void empty_held(cz_listener_t *listener)
+{
+    cz_gate_t *gate = &listener->worker->server->gate;
+    cz_gate_pass(gate);
+    listener->waits = !cz_connection_accept(listener->worker, &listener->uv.stream);
+    if (listener->waits)
+        cz_gate_leave(gate);
+    else
+        cz_gate_wait_end(gate);
+}
+
 static void empty_one(cz_listener_t *listener)
 {
     cz_worker_t *worker = listener->worker;
-    cz_gate_t *gate = &worker->server->gate;
     uv_os_fd_t from;
-    /* libuv holds one that it has accepted already. */
     if (listener->waits)
-        accept_one(listener);
-    if (listener->waits || uv_fileno(&listener->uv.handle, &from) != 0)
-        return;
-    while (cz_gate_enter(gate)) {
+        empty_held(listener);
+    bool more = !listener->waits && uv_fileno(&listener->uv.handle, &from) == 0;
+    while (more) {
         int fd = accept4(from, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0 && cz_connection_adopt(worker, fd))
+        if (fd < 0) {
+            /* Who has left meanwhile is no reason to leave those behind it. */
+            more = errno == ECONNABORTED || errno == EINTR;
+            if (!more && errno != EAGAIN)
+                cz_log(worker->options, CATZILLA_LOG_WARNING, "accept failed reason=\"%s\"",
+                       uv_strerror(uv_translate_sys_error(errno)));
             continue;
-        /* Who has left meanwhile is no reason to leave those behind it. */
-        bool more = fd < 0 && (errno == ECONNABORTED || errno == EINTR);
-        if (fd >= 0)
+        }
+        cz_gate_pass(&worker->server->gate);
+        more = cz_connection_adopt(worker, fd);
+        if (!more) {
             close(fd);
-        cz_gate_leave(gate);
-        if (!more)
-            break;
+            cz_gate_leave(&worker->server->gate);
+        }
     }
     cz_worker_tick_start(worker);
 }

@@ -27,7 +27,10 @@ int cz_listener_open(struct cz_worker *worker, int fd, int backlog);
 /* Tries again where connections wait for room. */
 void cz_listener_retry(struct cz_worker *worker);
 
-/* Accepts everything that waits at the worker's listeners, as far as there is room. */
+/*
+ * Accepts everything that waits at the worker's listeners, which are about to close: past the
+ * limit of connections too, since to close a listener is to reset those in it.
+ */
 void cz_listener_empty(struct cz_worker *worker);
 
 /* Closes all listeners of the worker. */
