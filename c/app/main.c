@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* The exit status of everything that kept the program from serving. */
 #define STATUS_REFUSED 2
@@ -24,6 +25,16 @@ static int print_version(void)
 static bool has_colon(const char *host)
 {
     return strchr(host, ':') != NULL;
+}
+
+/* The low soft limit is for programs that use select(2); each connection wants a descriptor. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void complain_of_directory(const char *directory, int code)
@@ -191,5 +202,6 @@ int main(int argc, char **argv)
         complain("%s", catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
+    raise_descriptors();
     return serve(&flags, argv);
 }

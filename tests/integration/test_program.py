@@ -132,6 +132,24 @@ def test_it_serves_with_several_workers(serve, tmp_path):
                                                "--workers", "3")
 
 
+def test_few_descriptors_make_clients_wait_and_drop_nobody(start, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    server = start("sh", "-c", 'ulimit -n 40; exec "$@"', "sh", PROGRAM, "serve", tmp_path,
+                   "--port", "0")
+    connections = [server.connect() for _ in range(80)]
+    for connection in connections:
+        connection.send(b"GET /a.txt HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    for connection in connections:
+        with connection:
+            response = connection.read()
+            assert response.body == b"12345" or (response.status == 503
+                                                 and response["Retry-After"] == "1")
+    status, _, errors = server.stop()
+    assert status == 0
+    assert re.match(r"catzilla: max_connections lowered from=16384 to=\d+: raise RLIMIT_NOFILE, "
+                    r"which is 40\n", errors)
+
+
 def test_it_serves_on_a_unix_socket_too(serve, tmp_path):
     (tmp_path / "a.txt").write_text("12345")
     path = tmp_path / "socket"

@@ -71,6 +71,7 @@ static void serve(catzilla_server_log_fn log, uint32_t level, const char *proxy)
     options.log = log;
     options.log_data = lines;
     options.log_level = level;
+    options.max_connections = 10; /* whatever the limit of descriptors is here */
     assert_int_equal(catzilla_server_create(&options, &server), 0);
     assert_int_equal(routes_add(server, NULL), 0);
     assert_int_equal(catzilla_server_route(server, "GET", "/users/{name}", never, NULL),

@@ -27,7 +27,8 @@ extern "C" {
     XX(LIMIT, -39, "a configured limit was reached")                                               \
     XX(CLOSED, -40, "the connection is closed")                                                    \
     XX(SYSTEM, -41, "the operating system refused")                                                \
-    XX(SYNTAX, -42, "malformed input")
+    XX(SYNTAX, -42, "malformed input")                                                             \
+    XX(DESCRIPTORS, -43, "no more file descriptors")
 
 enum catzilla_error {
 #define CATZILLA_ERROR_ENUM(name, number, text) CATZILLA_ERR_##name = (number),

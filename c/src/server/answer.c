@@ -1,5 +1,6 @@
 /* How a request becomes a reply in the connection's output. */
 #include "server/connection.h"
+#include "server/instance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -194,12 +195,14 @@ void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *resp
     const catzilla_request_t *request = response->request;
     catzilla_slice_t method = catzilla_request_method(request);
     catzilla_slice_t path = catzilla_request_path(request);
-    cz_log(connection->worker->options, CATZILLA_LOG_ERROR,
+    bool told = rc == CATZILLA_ERR_DESCRIPTORS && cz_server_lacks(connection->worker->server);
+    cz_log(connection->worker->options, told ? CATZILLA_LOG_DEBUG : CATZILLA_LOG_ERROR,
            "handler failed method=%.*s path=%.*s code=%d reason=\"%s\"", (int)method.size,
            method.data, path.size > 200 ? 200 : (int)path.size, path.data, rc,
            catzilla_strerror(rc));
-    /* A lack of memory passes; anything else is the handler's own trouble. */
-    bool lack = rc == CATZILLA_ERR_NOMEM || rc == CATZILLA_ERR_BUDGET;
+    /* A lack of memory or descriptors passes; anything else is the handler's own trouble. */
+    bool lack =
+        rc == CATZILLA_ERR_NOMEM || rc == CATZILLA_ERR_BUDGET || rc == CATZILLA_ERR_DESCRIPTORS;
     plain(connection, response, lack ? 503 : 500);
 }
 

@@ -10,8 +10,11 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define DESCRIPTORS_KEPT 1024
 
 static int add(catzilla_server_t *server, cz_endpoint_kind_t kind, const char *text,
                cz_endpoint_t **out)
@@ -182,6 +185,30 @@ static void unbind_all(catzilla_server_t *server)
     }
 }
 
+/*
+ * A connection without a descriptor would be dropped in silence, by libuv, so none is admitted
+ * for which there is none. Half of those that are free, at most DESCRIPTORS_KEPT, are left to the
+ * files that handlers open and to the host. The lowest free number tells how many are in use.
+ */
+static void gate_clamp(catzilla_server_t *server)
+{
+    struct rlimit limit;
+    cz_gate_t *gate = &server->gate;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    int lowest = fcntl(server->endpoints->fds[0], F_DUPFD_CLOEXEC, 0);
+    rlim_t room = lowest < 0 ? 0 : limit.rlim_cur - (rlim_t)lowest;
+    if (lowest >= 0)
+        close(lowest);
+    room -= room / 2 < DESCRIPTORS_KEPT ? room / 2 : DESCRIPTORS_KEPT;
+    if (room >= gate->limit)
+        return;
+    gate->limit = room == 0 ? 1 : (uint32_t)room;
+    cz_log(&server->options, CATZILLA_LOG_WARNING,
+           "max_connections lowered from=%u to=%u: raise RLIMIT_NOFILE, which is %llu",
+           server->options.max_connections, gate->limit, (unsigned long long)limit.rlim_cur);
+}
+
 int cz_endpoints_listen(catzilla_server_t *server)
 {
     uint16_t port = 0;
@@ -207,6 +234,7 @@ int cz_endpoints_listen(catzilla_server_t *server)
         if (port == 0)
             port = cz_socket_port(at->fds[0]);
     }
+    gate_clamp(server);
     server->listening = true;
     atomic_store(&server->port, port);
     return 0;

@@ -21,6 +21,16 @@ void cz_server_wake(catzilla_server_t *server)
         cz_worker_wake(&server->workers[i]);
 }
 
+bool cz_server_lacks(catzilla_server_t *server)
+{
+    if (atomic_exchange(&server->lacks_descriptors, true))
+        return true;
+    cz_log(&server->options, CATZILLA_LOG_ERROR,
+           "no more file descriptors: raise RLIMIT_NOFILE or lower max_connections; "
+           "replies that want a file are 503 meanwhile, and this is said once");
+    return false;
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
     catzilla_server_t *server = handle->data;

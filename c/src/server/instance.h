@@ -30,6 +30,7 @@ struct catzilla_server {
     cz_routes_t routes;
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
+    atomic_bool lacks_descriptors; /* and has said so */
     cz_crowd_t crowd;
     cz_endpoint_t *endpoints;
     cz_trusted_t *trusted;
@@ -66,6 +67,9 @@ void cz_server_ended(catzilla_server_t *server);
 
 /* The caller's loop has let go of the worker; the server may be gone when it returns. */
 void cz_server_left_loop(catzilla_server_t *server);
+
+/* A handler could not open a file; true where that has been told before. Any thread. */
+bool cz_server_lacks(catzilla_server_t *server);
 
 /* Makes all workers look; any thread, async-signal-safe. */
 void cz_server_wake(catzilla_server_t *server);

@@ -35,6 +35,9 @@ static int code_of(int error)
         return CATZILLA_ERR_ACCESS;
     case ENOMEM:
         return CATZILLA_ERR_NOMEM;
+    case EMFILE:
+    case ENFILE:
+        return CATZILLA_ERR_DESCRIPTORS;
     default:
         return CATZILLA_ERR_SYSTEM;
     }

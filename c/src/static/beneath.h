@@ -22,7 +22,7 @@ void cz_beneath_close_root(cz_beneath_t *root);
  * Opens the regular file or directory at `path`, which cz_path_relative() wrote, for reading, and
  * tells its kind through `status`. Anything else there (a device, a pipe, a socket, a link out of
  * the root) is CATZILLA_ERR_NOT_FOUND and is never opened for reading, since opening alone can have
- * effects. CATZILLA_ERR_ACCESS; CATZILLA_ERR_SYSTEM when descriptors ran out.
+ * effects. CATZILLA_ERR_ACCESS; CATZILLA_ERR_DESCRIPTORS when those ran out.
  */
 int cz_beneath_open(const cz_beneath_t *root, const char *path, int *fd, struct stat *status);
 
