@@ -319,6 +319,37 @@ static void a_successor_loses_no_connection(void **state)
     host_stop(&hosts[LAST]);
 }
 
+static void the_sockets_are_told_while_they_are_open(void **state)
+{
+    (void)state;
+    for (uint32_t workers = 1; workers <= 3; workers += 2) {
+        catzilla_drain_report_t report = CATZILLA_DRAIN_REPORT_INIT;
+        uint16_t adopted;
+        host_t host;
+        int fd;
+        create(&host, workers);
+        assert_int_equal(catzilla_server_add_address(host.server, "127.0.0.1", 0), 0);
+        assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), 0);
+        assert_int_equal(catzilla_server_add_socket(host.server, listening_socket(&adopted)), 0);
+        assert_int_equal(catzilla_server_socket_at(host.server, 0, &fd), CATZILLA_ERR_STATE);
+        host_start(&host);
+        for (size_t i = 0; i < workers + 2; i++) {
+            struct stat status;
+            assert_int_equal(catzilla_server_socket_at(host.server, i, &fd), 0);
+            assert_int_equal(fstat(fd, &status), 0);
+            assert_true(S_ISSOCK(status.st_mode));
+        }
+        catzilla_server_drain(host.server, 60000);
+        pthread_join((pthread_t)host.thread, NULL);
+        assert_int_equal(catzilla_server_drain_report(host.server, &report), 0);
+        for (size_t i = 0; i < workers + 2; i++) {
+            assert_int_equal(catzilla_server_socket_at(host.server, i, &fd), CATZILLA_ERR_STATE);
+            assert_int_equal(fd, -1);
+        }
+        catzilla_server_destroy(host.server);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
         cmocka_unit_test(a_failure_leaves_nothing_open),
+        cmocka_unit_test(the_sockets_are_told_while_they_are_open),
         cmocka_unit_test(a_successor_loses_no_connection),
     };
     return cmocka_run_group_tests_name("listeners", tests, make_folder, remove_folder);

@@ -81,9 +81,11 @@ CATZILLA_API const char *catzilla_server_trouble(const catzilla_server_t *server
  * Writes the socket number `index` of those that the server listens on to `out`, for handing it
  * over to another process: by fork, or over a unix socket. Several workers may have a socket each
  * for one address; the successor adds them all.
- * Memory:  the socket stays the server's; it is closed when the server ends or drains.
- * Threads: one at a time, while the server listens.
- * Errors:  CATZILLA_ERR_NOT_FOUND past the last one, CATZILLA_ERR_STATE while it does not listen.
+ * Memory:  the socket stays the server's; it is closed when the server ends or drains, so that
+ *          what is done with the number has to be done before.
+ * Threads: any, once catzilla_server_listen() has returned.
+ * Errors:  CATZILLA_ERR_NOT_FOUND past the last one, CATZILLA_ERR_STATE before it listens and
+ *          once that socket is closed; `out` is -1 then.
  */
 CATZILLA_API int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int *out);
 

@@ -16,6 +16,8 @@
 
 #define DESCRIPTORS_KEPT 1024
 
+_Static_assert(sizeof(_Atomic(int)) == sizeof(int), "both kinds lie in one block");
+
 static int add(catzilla_server_t *server, cz_endpoint_kind_t kind, const char *text,
                cz_endpoint_t **out)
 {
@@ -26,7 +28,7 @@ static int add(catzilla_server_t *server, cz_endpoint_kind_t kind, const char *t
     size_t text_size = (strlen(text) + sizeof(int)) / sizeof(int) * sizeof(int);
     size_t size = sizeof(cz_endpoint_t) + text_size;
     cz_endpoint_t *endpoint = catzilla_malloc(size);
-    int *fds = catzilla_malloc(2 * count * sizeof *fds);
+    int *fds = catzilla_malloc(3 * count * sizeof *fds);
     if (endpoint == NULL || fds == NULL) {
         catzilla_free(endpoint);
         catzilla_free(fds);
@@ -36,9 +38,12 @@ static int add(catzilla_server_t *server, cz_endpoint_kind_t kind, const char *t
     memcpy(endpoint->text, text, strlen(text));
     endpoint->kind = kind;
     endpoint->fds = fds;
+    endpoint->shown = (_Atomic(int) *)(void *)(fds + 2 * count);
     endpoint->count = count;
     for (uint32_t i = 0; i < 2 * count; i++)
         fds[i] = -1;
+    for (uint32_t i = 0; i < count; i++)
+        atomic_init(&endpoint->shown[i], -1);
     while (*end != NULL)
         end = &(*end)->next;
     *end = endpoint;
@@ -168,6 +173,7 @@ static void settle(cz_endpoint_t *endpoint)
     for (uint32_t i = 0; i < endpoint->count; i++) {
         close(endpoint->fds[i]);
         endpoint->fds[i] = endpoint->fds[endpoint->count + i];
+        atomic_store(&endpoint->shown[i], endpoint->fds[i]);
     }
 }
 
@@ -240,6 +246,14 @@ int cz_endpoints_listen(catzilla_server_t *server)
     return 0;
 }
 
+void cz_endpoints_forget(catzilla_server_t *server, int fd)
+{
+    for (cz_endpoint_t *at = server->endpoints; at != NULL; at = at->next)
+        for (uint32_t i = 0; i < at->count; i++)
+            if (atomic_load(&at->shown[i]) == fd)
+                atomic_store(&at->shown[i], -1);
+}
+
 void cz_endpoints_unlink(catzilla_server_t *server)
 {
     struct stat status;
@@ -276,7 +290,7 @@ int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int
         return CATZILLA_ERR_STATE;
     for (const cz_endpoint_t *at = server->endpoints; at != NULL; at = at->next) {
         if (index < at->count) {
-            *out = at->fds[index];
+            *out = atomic_load(&at->shown[index]);
             return *out < 0 ? CATZILLA_ERR_STATE : 0;
         }
         index -= at->count;

@@ -2,6 +2,7 @@
 #ifndef CZ_SERVER_ENDPOINT_H
 #define CZ_SERVER_ENDPOINT_H
 #include <catzilla/listener.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -22,11 +23,16 @@ typedef struct cz_endpoint {
     ino_t inode;
     uint32_t count; /* distinct sockets */
     int *fds;       /* those; behind them the first duplicate of each, while they are opened */
-    char text[];    /* host or path */
+    _Atomic(int)
+        *shown;  /* what other threads may ask for: each until its listener closes, then -1 */
+    char text[]; /* host or path */
 } cz_endpoint_t;
 
 /* Binds everything and opens the workers' listeners; on failure nothing is left open. */
 int cz_endpoints_listen(catzilla_server_t *server);
+
+/* The listener with the socket `fd` closes; in its worker's thread. */
+void cz_endpoints_forget(catzilla_server_t *server, int fd);
 
 /* Removes the files of unix sockets that are still ours. */
 void cz_endpoints_unlink(catzilla_server_t *server);

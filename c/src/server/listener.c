@@ -144,6 +144,9 @@ void cz_listener_close_all(cz_worker_t *worker)
         worker->listeners = listener->next;
         if (listener->waits)
             cz_gate_wait_end(&worker->server->gate);
+        uv_os_fd_t fd;
+        if (uv_fileno(&listener->uv.handle, &fd) == 0)
+            cz_endpoints_forget(worker->server, fd);
         uv_close(&listener->uv.handle, on_closed);
     }
 }
