@@ -4,6 +4,7 @@
 #include <catzilla/listener.h>
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -319,6 +320,27 @@ static void a_successor_loses_no_connection(void **state)
     host_stop(&hosts[LAST]);
 }
 
+/* Whether they are made here or elsewhere; what they accept inherits it. */
+static void tcp_sockets_send_at_once(void **state)
+{
+    uint16_t adopted;
+    host_t host;
+    (void)state;
+    create(&host, 2);
+    assert_int_equal(catzilla_server_add_address(host.server, "127.0.0.1", 0), 0);
+    assert_int_equal(catzilla_server_add_socket(host.server, listening_socket(&adopted)), 0);
+    host_start(&host);
+    for (size_t i = 0; i < 3; i++) {
+        int fd, on = 0;
+        socklen_t size = sizeof on;
+        assert_int_equal(catzilla_server_socket_at(host.server, i, &fd), 0);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+        if (on == 0)
+            fail_msg("socket %zu waits for more", i);
+    }
+    host_stop(&host);
+}
+
 static void the_sockets_are_told_while_they_are_open(void **state)
 {
     (void)state;
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
         cmocka_unit_test(a_failure_leaves_nothing_open),
+        cmocka_unit_test(tcp_sockets_send_at_once),
         cmocka_unit_test(the_sockets_are_told_while_they_are_open),
         cmocka_unit_test(a_successor_loses_no_connection),
     };

@@ -69,6 +69,8 @@ int cz_listener_open(cz_worker_t *worker, int fd, int backlog)
         catzilla_free(listener);
         return CATZILLA_ERR_SYSTEM;
     }
+    if (!is_unix)
+        cz_socket_hurry(fd);
     worker->handles++;
     listener->uv.handle.data = listener;
     rc = is_unix ? uv_pipe_open(&listener->uv.pipe, fd) : uv_tcp_open(&listener->uv.tcp, fd);

@@ -72,8 +72,6 @@ static int bind_one(const struct sockaddr *address, socklen_t size, bool joins)
     /* Else "::" would take the IPv4 port too, which a second listener may want. */
     if (address->sa_family == AF_INET6)
         ready = ready && set(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-    /* Accepted sockets inherit it; where that fails replies are merely later. */
-    set(fd, IPPROTO_TCP, TCP_NODELAY);
     if (ready && bind(fd, address, size) == 0)
         return fd;
     int error = errno;
@@ -158,6 +156,11 @@ int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out)
 failed:
     close(fd);
     return cz_socket_code(error);
+}
+
+void cz_socket_hurry(int fd)
+{
+    set(fd, IPPROTO_TCP, TCP_NODELAY);
 }
 
 bool cz_socket_listens(int fd)

@@ -18,6 +18,12 @@ int cz_socket_bind_tcp(const char *host, uint16_t port, int backlog, uint32_t co
 /* A unix socket that listens; a file that nobody listens on is replaced. */
 int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out);
 
+/*
+ * Has a TCP socket send what it has at once, and those that it accepts, which inherit that; where
+ * it fails replies are merely later.
+ */
+void cz_socket_hurry(int fd);
+
 bool cz_socket_is_unix(int fd);
 
 /* Whether it is a stream socket that listens. */
