@@ -12,7 +12,7 @@ void message_write(int level, const char *message, void *user_data);
 /* The memory layer's callback, which is called for trouble alone. */
 void trouble_write(int level, const char *message, void *user_data);
 
-/* Prints one line, "catzilla: …", to stderr. */
+/* Prints one line, "catzilla: …", to stderr; a pipe that is full of unread ones loses it. */
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
 #endif

@@ -54,15 +54,14 @@ static void on_child(catzilla_server_t *server, int signum, void *user_data)
              WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/* A log that cannot be opened anew goes on in the old file. */
+/* The log's thread does it, and complains where that fails. */
 static void on_hup(catzilla_server_t *server, int signum, void *user_data)
 {
     const signals_t *signals = user_data;
     (void)server;
     (void)signum;
-    int rc = signals->log == NULL ? 0 : catzilla_accesslog_reopen(signals->log);
-    if (rc != 0)
-        complain("the access log cannot be opened anew: %s", catzilla_strerror(rc));
+    if (signals->log != NULL)
+        catzilla_accesslog_reopen(signals->log);
 }
 
 int signals_watch(catzilla_server_t *server, signals_t *signals)

@@ -1,6 +1,7 @@
 """The catzilla program: its flags, what it says, and how it starts and stops."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -284,6 +285,36 @@ def test_sighup_opens_the_log_anew(serve, tmp_path):
     server.get("/after")
     server.stop()
     assert "/after" in log.read_text() and "/after" not in moved.read_text()
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end(tmp_path):
+    server = Process(PROGRAM, "serve", tmp_path, "--port", "0", "--log", "-", "--drain", "1")
+    port = int(re.search(r":(\d+)/", server.read_line())[1])
+    try:
+        with Connection(("127.0.0.1", port)) as connection:
+            for _ in range(200):  # far more than a pipe and the log's buffers hold
+                assert connection.get("/" + "x" * 3000).status == 404
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
+    finally:
+        server.stop()
+
+
+def test_a_fifo_as_log_needs_a_reader_only_to_be_read(serve, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assert "the operating system refused; choose another --log" in refused(
+        "serve", tmp_path, "--port", "0", "--log", fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    server = serve(tmp_path, "--log", fifo)
+    os.close(reader)
+    server.process.send_signal(signal.SIGHUP)
+    assert b"access log cannot be opened anew" in server.process.stderr.readline()
+    assert server.get("/").status == 200
+    status, _, errors = server.stop()
+    assert status == 0
+    assert "access log loses lines reason=\"broken pipe\"" in errors
+    assert "access log ended lost=1" in errors
 
 
 def test_the_log_can_go_to_stderr_and_what_a_client_sends_is_escaped(tmp_path):

@@ -18,35 +18,40 @@ typedef enum catzilla_accesslog_format {
 
 /* Start from the initialiser. Fields are only ever added at the end. */
 typedef struct catzilla_accesslog_options {
-    size_t size;         /* as the caller compiled it; absent fields take defaults */
-    const char *path;    /* a file to append to; NULL: `fd` */
-    int fd;              /* where there is no path; duplicated */
-    int format;          /* a catzilla_accesslog_format_t */
-    size_t buffer_bytes; /* for each worker, and once more; lines past it are dropped */
-    uint32_t flush_ms;   /* how long a line may wait for others to be written with it */
+    size_t size;                /* as the caller compiled it; absent fields take defaults */
+    const char *path;           /* a file to append to; NULL: `fd` */
+    int fd;                     /* where there is no path; duplicated */
+    int format;                 /* a catzilla_accesslog_format_t */
+    size_t buffer_bytes;        /* for each worker, and once more; lines past it are dropped */
+    uint32_t flush_ms;          /* how long a line may wait for others to be written with it */
+    catzilla_server_log_fn log; /* told of trouble, in the log's thread; NULL: nobody is */
+    void *log_data;             /* handed to `log` */
 } catzilla_accesslog_options_t;
 
 #define CATZILLA_ACCESSLOG_OPTIONS_INIT                                                            \
     {                                                                                              \
         sizeof(catzilla_accesslog_options_t), NULL, -1, CATZILLA_ACCESSLOG_COMBINED, 64u << 10,    \
-            200                                                                                    \
+            200, NULL, NULL                                                                        \
     }
 
 /**
- * Opens the log and starts its thread, which blocks every signal.
- * Memory:  copies the path into the general class.
+ * Opens the log and starts its thread, which blocks every signal. It calls the `log` of the
+ * options when lines begin to be lost and when that is over, at the end where any were, and when
+ * the file cannot be opened anew.
+ * Memory:  copies the path into the general class; borrows `log_data` until destroy.
  * Threads: any.
  * Errors:  CATZILLA_ERR_INVALID for neither path nor descriptor, an unknown format, less than
  *          16 KiB of buffer, or options newer than the library; CATZILLA_ERR_NOT_FOUND,
- *          CATZILLA_ERR_ACCESS or CATZILLA_ERR_SYSTEM where the file cannot be opened;
- *          CATZILLA_ERR_NOMEM.
+ *          CATZILLA_ERR_ACCESS or CATZILLA_ERR_SYSTEM where the file cannot be opened, such as a
+ *          FIFO that nobody reads; CATZILLA_ERR_NOMEM.
  */
 CATZILLA_API int catzilla_accesslog_create(const catzilla_accesslog_options_t *options,
                                            catzilla_accesslog_t **out);
 
 /**
- * Writes what is left, ends the thread and closes the file. NULL is a no-op. A pipe that does not
- * block and takes nothing for half a second has had its time, and what is left is dropped.
+ * Writes what is left, ends the thread and closes the file. NULL is a no-op. A pipe, socket or
+ * terminal that takes nothing for half a second, or not all within five, has had its time, and
+ * what is left is dropped.
  * Threads: one, after every server that writes to it has ended.
  */
 CATZILLA_API void catzilla_accesslog_destroy(catzilla_accesslog_t *log);
@@ -59,10 +64,11 @@ CATZILLA_API void catzilla_accesslog_destroy(catzilla_accesslog_t *log);
 CATZILLA_API void catzilla_accesslog_write(const catzilla_access_t *access, void *log);
 
 /**
- * Opens the path anew, so that a file that was moved away is left alone from now on. What waits
- * goes to the new file. Does nothing where the log was given a descriptor.
- * Threads: one at a time.
- * Errors:  those of create for the file; the old one is written on then.
+ * Has the log's thread open the path anew, so that a file that was moved away is left alone soon.
+ * What waits goes to the new file. Where it cannot be opened the old one is written on, and `log`
+ * is told. Does nothing where the log was given a descriptor.
+ * Threads: any; waits for nothing.
+ * Errors:  none known; 0.
  */
 CATZILLA_API int catzilla_accesslog_reopen(catzilla_accesslog_t *log);
 

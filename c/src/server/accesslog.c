@@ -1,24 +1,30 @@
-#define _GNU_SOURCE /* dup3 */
 /*
  * The log's thread. Each worker appends to a buffer of its own, so that it waits for nobody but,
  * for an instant, the thread that takes the buffer away and leaves an empty one. The first line
  * after a silence wakes the thread, which then lets more lines gather before it writes them all.
+ * It is the thread, too, that opens the file anew and says what was lost: both may take their time.
  */
 #include "server/accessline.h"
+#include "server/logfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+#include <uv.h>
 
 #define SHARDS 16u /* workers past this many share */
 
-#define PATIENCE_MS 500 /* with a pipe that nobody reads, when the log ends */
+/* With somebody who does not read, and who reads too slowly, when the log ends. */
+#define PATIENCE_MS 500
+#define ENDING_MS   5000
+
+#define RECOVERED_MS 1000 /* without a loss */
 
 typedef struct shard {
     pthread_mutex_t mutex;
@@ -31,17 +37,66 @@ typedef struct shard {
 struct catzilla_accesslog {
     shard_t shards[SHARDS];
     catzilla_accesslog_options_t options;
-    int fd;
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows, with `wakes` */
     pthread_cond_t wakes;
-    bool hurries; /* a buffer is more than half full, or the log ends */
+    bool hurries; /* a buffer is more than half full, or one of the next two */
     bool ends;
+    bool reopens;
     atomic_bool waits; /* some line waits for the thread */
     _Atomic(uint64_t) dropped;
-    char *spare; /* the thread's own: an empty buffer */
+    /* The thread's own: */
+    cz_logfile_t file;
+    char *spare;       /* an empty buffer */
+    int error;         /* of the last write that failed */
+    uint64_t told;     /* what was lost when it last looked */
+    uint64_t lost_ms;  /* when it last saw a loss; 0: none, or that is over */
+    uint64_t ended_ms; /* when it saw that the log ends; 0: not yet */
+    bool gave_up;      /* then; nothing more is waited for */
     char path[];
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+__attribute__((format(printf, 2, 3))) static void say(const catzilla_accesslog_t *log,
+                                                      const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    if (log->options.log == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log->options.log(CATZILLA_LOG_WARNING, line, log->options.log_data);
+}
+
+static const char *reason_of(int error)
+{
+    return error == 0 ? "too slow" : uv_strerror(uv_translate_sys_error(error));
+}
+
+/* Says when lines begin to be lost, and when that is over; not for each of them. */
+static void tell(catzilla_accesslog_t *log)
+{
+    uint64_t dropped = atomic_load(&log->dropped);
+    uint64_t now = now_ms();
+    if (dropped != log->told) {
+        if (log->lost_ms == 0)
+            say(log, "access log loses lines reason=\"%s\"", reason_of(log->error));
+        log->lost_ms = now;
+    } else if (log->lost_ms != 0 && now - log->lost_ms >= RECOVERED_MS) {
+        say(log, "access log loses no more lines lost=%" PRIu64, dropped);
+        log->lost_ms = 0;
+        log->error = 0;
+    }
+    log->told = dropped;
+}
 
 static uint64_t lines_in(const char *bytes, size_t size)
 {
@@ -51,27 +106,60 @@ static uint64_t lines_in(const char *bytes, size_t size)
     return lines;
 }
 
-static bool is_ending(catzilla_accesslog_t *log)
+static bool asked(catzilla_accesslog_t *log, bool *what)
 {
     pthread_mutex_lock(&log->mutex);
-    bool ends = log->ends;
+    bool answer = *what;
     pthread_mutex_unlock(&log->mutex);
-    return ends;
+    return answer;
+}
+
+static void reopen(catzilla_accesslog_t *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    bool wanted = log->reopens;
+    log->reopens = false;
+    pthread_mutex_unlock(&log->mutex);
+    if (wanted && cz_logfile_open(&log->file, log->path) != 0)
+        say(log, "access log cannot be opened anew, the old file goes on path=%.200s reason=\"%s\"",
+            log->path, reason_of(errno));
+}
+
+/* Whether to try again to write to a file that takes nothing now. */
+static bool wait_for_room(catzilla_accesslog_t *log)
+{
+    bool ended = asked(log, &log->ends);
+    if (log->gave_up)
+        return false;
+    if (ended && log->ended_ms == 0)
+        log->ended_ms = now_ms();
+    bool room = cz_logfile_wait(&log->file, PATIENCE_MS);
+    tell(log);
+    log->gave_up = ended && (!room || now_ms() - log->ended_ms > ENDING_MS);
+    return !log->gave_up;
+}
+
+static void lose(catzilla_accesslog_t *log, const char *bytes, size_t size)
+{
+    atomic_fetch_add(&log->dropped, lines_in(bytes, size));
+    cz_logfile_tear(&log->file);
 }
 
 static void write_all(catzilla_accesslog_t *log, const char *bytes, size_t size)
 {
     while (size > 0) {
-        struct pollfd ready = {log->fd, POLLOUT, 0};
-        ssize_t written = write(log->fd, bytes, size);
+        ssize_t written = cz_logfile_write(&log->file, bytes, size);
         if (written >= 0) {
             bytes += written;
             size -= (size_t)written;
-        } else if (errno == EAGAIN && (poll(&ready, 1, PATIENCE_MS) != 0 || !is_ending(log))) {
-            continue;
+        } else if (errno == EAGAIN && wait_for_room(log)) {
+            /* A line that is half in a file is finished there, so that both have whole ones. */
+            if (!log->file.within)
+                reopen(log);
         } else if (errno != EINTR) {
             /* A full disk is no reason to stop serving, nor a dead reader one not to end. */
-            atomic_fetch_add(&log->dropped, lines_in(bytes, size));
+            log->error = errno == EAGAIN ? 0 : errno;
+            lose(log, bytes, size);
             return;
         }
     }
@@ -101,7 +189,7 @@ static bool wait_for_lines(catzilla_accesslog_t *log)
 {
     struct timespec until;
     pthread_mutex_lock(&log->mutex);
-    while (!atomic_load(&log->waits) && !log->ends)
+    while (!atomic_load(&log->waits) && !log->ends && !log->reopens)
         pthread_cond_wait(&log->wakes, &log->mutex);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += log->options.flush_ms / 1000;
@@ -122,9 +210,15 @@ static bool wait_for_lines(catzilla_accesslog_t *log)
 static void *run(void *data)
 {
     catzilla_accesslog_t *log = data;
-    while (wait_for_lines(log))
+    bool goes_on;
+    do {
+        goes_on = wait_for_lines(log);
+        reopen(log);
         write_shards(log);
-    write_shards(log);
+        tell(log);
+    } while (goes_on);
+    if (log->told > 0)
+        say(log, "access log ended lost=%" PRIu64, log->told);
     return NULL;
 }
 
@@ -171,17 +265,6 @@ void catzilla_accesslog_write(const catzilla_access_t *access, void *data)
         wake(log, hurries);
 }
 
-static int file_open(const char *path, int *out)
-{
-    *out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (*out >= 0)
-        return 0;
-    if (errno == ENOENT)
-        return CATZILLA_ERR_NOT_FOUND;
-    return errno == EACCES || errno == EPERM || errno == EROFS ? CATZILLA_ERR_ACCESS
-                                                               : CATZILLA_ERR_SYSTEM;
-}
-
 static int options_read(const catzilla_accesslog_options_t *given,
                         catzilla_accesslog_options_t *out)
 {
@@ -217,8 +300,7 @@ static void release(catzilla_accesslog_t *log)
     for (size_t i = 0; i < SHARDS; i++)
         catzilla_free(log->shards[i].bytes);
     catzilla_free(log->spare);
-    if (log->fd >= 0)
-        close(log->fd);
+    cz_logfile_close(&log->file);
     catzilla_free(log);
 }
 
@@ -236,17 +318,16 @@ int catzilla_accesslog_create(const catzilla_accesslog_options_t *options,
         return CATZILLA_ERR_NOMEM;
     memset(log, 0, sizeof *log + path_size);
     log->options = own;
-    log->fd = -1;
+    log->file.fd = -1;
     rc = CATZILLA_ERR_NOMEM;
     log->spare = catzilla_malloc(own.buffer_bytes);
     if (log->spare == NULL)
         goto failed;
     if (own.path != NULL) {
         memcpy(log->path, own.path, path_size);
-        rc = file_open(log->path, &log->fd);
+        rc = cz_logfile_open(&log->file, log->path);
     } else {
-        log->fd = fcntl(own.fd, F_DUPFD_CLOEXEC, 0);
-        rc = log->fd < 0 ? CATZILLA_ERR_INVALID : 0;
+        rc = cz_logfile_duplicate(&log->file, own.fd);
     }
     if (rc == 0)
         rc = thread_start(log);
@@ -277,16 +358,13 @@ void catzilla_accesslog_destroy(catzilla_accesslog_t *log)
 
 int catzilla_accesslog_reopen(catzilla_accesslog_t *log)
 {
-    int fd;
     if (log->path[0] == '\0')
         return 0;
-    int rc = file_open(log->path, &fd);
-    if (rc != 0)
-        return rc;
-    /* The number stays, so that the thread may be in the midst of a write. */
-    rc = dup3(fd, log->fd, O_CLOEXEC) < 0 ? CATZILLA_ERR_SYSTEM : 0;
-    close(fd);
-    return rc;
+    pthread_mutex_lock(&log->mutex);
+    log->reopens = log->hurries = true;
+    pthread_cond_signal(&log->wakes);
+    pthread_mutex_unlock(&log->mutex);
+    return 0;
 }
 
 uint64_t catzilla_accesslog_dropped(const catzilla_accesslog_t *log)
