@@ -186,6 +186,58 @@ static void a_socket_file_left_over_is_replaced(void **state)
     host_stop(&host);
 }
 
+#define RIVALS 4
+
+typedef struct rival {
+    host_t host;
+    pthread_t thread;
+    int code;
+} rival_t;
+
+static void *listen_now(void *data)
+{
+    rival_t *rival = data;
+    rival->code = catzilla_server_listen(rival->host.server);
+    return NULL;
+}
+
+/* Whether nobody has the path yet or a file was left over, it is never taken from its owner. */
+static void of_several_that_want_a_path_at_once_one_gets_it(void **state)
+{
+    struct sockaddr_un address = unix_address();
+    rival_t rivals[RIVALS];
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        rival_t *winner = NULL;
+        int fd = unix_socket();
+        if (round % 2 == 0)
+            assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+        close(fd);
+        for (size_t i = 0; i < RIVALS; i++) {
+            create(&rivals[i].host, 1);
+            assert_int_equal(catzilla_server_add_unix(rivals[i].host.server, path, 0600), 0);
+        }
+        for (size_t i = 0; i < RIVALS; i++)
+            pthread_create(&rivals[i].thread, NULL, listen_now, &rivals[i]);
+        for (size_t i = 0; i < RIVALS; i++)
+            pthread_join(rivals[i].thread, NULL);
+        for (size_t i = 0; i < RIVALS; i++) {
+            if (rivals[i].code != 0) {
+                assert_int_equal(rivals[i].code, CATZILLA_ERR_ADDRESS_IN_USE);
+                catzilla_server_destroy(rivals[i].host.server);
+                continue;
+            }
+            assert_null(winner);
+            winner = &rivals[i];
+        }
+        assert_non_null(winner);
+        fd = unix_socket();
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        close(fd);
+        catzilla_server_destroy(winner->host.server);
+    }
+}
+
 static void a_path_that_is_in_use_is_left_alone(void **state)
 {
     struct sockaddr_un address = unix_address();
@@ -380,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_unix_socket_has_the_mode_that_was_asked_for),
         cmocka_unit_test(a_socket_file_left_over_is_replaced),
         cmocka_unit_test(a_path_that_is_in_use_is_left_alone),
+        cmocka_unit_test(of_several_that_want_a_path_at_once_one_gets_it),
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
         cmocka_unit_test(a_failure_leaves_nothing_open),

@@ -7,14 +7,20 @@
 #include <catzilla/errors.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
+
+#define HOLD_TRIES    100
+#define HOLD_PAUSE_MS 10
 
 int cz_socket_code(int error)
 {
@@ -131,6 +137,30 @@ static int bind_to(int fd, const struct sockaddr_un *address)
     return bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
 }
 
+/*
+ * Holds the folder of `path` for a server that binds there: until it listens, its socket looks like
+ * one that was left over. -1 where that is not possible, or somebody holds it for long.
+ */
+static int folder_hold(const char *path)
+{
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 1] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        memcpy(folder, path, (size_t)(slash - path) + 1);
+        folder[slash - path + 1] = '\0';
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int left = HOLD_TRIES; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; left--) {
+        if (left > 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+            poll(NULL, 0, HOLD_PAUSE_MS);
+            continue;
+        }
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -141,21 +171,26 @@ int cz_socket_bind_unix(const char *path, uint32_t mode, int backlog, int *out)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return CATZILLA_ERR_SYSTEM;
+    int held = folder_hold(path);
     /* The file takes the socket's mode less the umask, so it is never more open than asked. */
     int error = fchmod(fd, mode) == 0 ? bind_to(fd, &address) : errno;
     if (error == EADDRINUSE && is_left_over(&address))
         error = unlink(path) == 0 ? bind_to(fd, &address) : errno;
     if (error != 0)
-        goto failed;
+        goto done;
     if (chmod(path, mode) == 0 && listen(fd, backlog) == 0) {
         *out = fd;
-        return 0;
+        fd = -1;
+        goto done;
     }
     error = errno;
     unlink(path);
-failed:
-    close(fd);
-    return cz_socket_code(error);
+done:
+    if (fd >= 0)
+        close(fd);
+    if (held >= 0)
+        close(held);
+    return error == 0 ? 0 : cz_socket_code(error);
 }
 
 void cz_socket_hurry(int fd)
