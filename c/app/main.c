@@ -62,7 +62,7 @@ static void complain_of_address(const flags_t *flags, int code)
     complain("%s", line);
 }
 
-static int listen_all(catzilla_server_t *server, const flags_t *flags)
+static int listen_all(catzilla_server_t *server, const flags_t *flags, unix_file_t *file)
 {
     size_t handed;
     int rc = catzilla_server_add_activation(server, &handed);
@@ -77,6 +77,8 @@ static int listen_all(catzilla_server_t *server, const flags_t *flags)
         rc = catzilla_server_add_unix(server, flags->path, 0660);
     if (rc == 0)
         rc = catzilla_server_listen(server);
+    if (rc == 0 && flags->path != NULL)
+        restart_file_made(flags->path, file);
     if (rc == 0)
         return 0;
     if (flags->path != NULL && strcmp(catzilla_server_trouble(server), flags->path) == 0)
@@ -120,7 +122,7 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
         complain("--proxy %s: give an address, a range such as 10.0.0.0/8, or unix", flags->proxy);
         return STATUS_REFUSED;
     }
-    rc = listen_all(server, flags);
+    rc = listen_all(server, flags, &signals.file);
     if (rc != 0)
         return STATUS_REFUSED;
     /* Who hears that this process serves may end the one that has served so far, so that nothing
@@ -131,6 +133,9 @@ static int run(catzilla_server_t *server, const flags_t *flags, catzilla_static_
                  catzilla_strerror(rc));
         return STATUS_REFUSED;
     }
+    /* Not before, since it is the predecessor's where this process cannot start. */
+    if (flags->path != NULL && signals.file.name[0] == '\0')
+        restart_file_left(server, flags->path, &signals.file);
     catzilla_server_port(server, &port);
     announce(flags, port);
     signals_ready();

@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_FD     3
 #define MOST_SOCKETS 512
 #define PARENT       "CATZILLA_PREDECESSOR="
+#define UNIX_FILE    "CATZILLA_UNIX_FILE="
 
 extern char **environ;
 
@@ -24,11 +26,13 @@ typedef struct changes {
     char pid[sizeof "LISTEN_PID=" + 20];
     char fds[sizeof "LISTEN_FDS=" + 20];
     char parent[sizeof PARENT + 20];
+    char file[sizeof UNIX_FILE + sizeof(unix_file_t)];
 } changes_t;
 
 static bool is_changed(const char *entry)
 {
-    return strncmp(entry, "LISTEN_", 7) == 0 || strncmp(entry, PARENT, sizeof PARENT - 1) == 0;
+    return strncmp(entry, "LISTEN_", 7) == 0 || strncmp(entry, PARENT, sizeof PARENT - 1) == 0 ||
+           strncmp(entry, UNIX_FILE, sizeof UNIX_FILE - 1) == 0;
 }
 
 /* A copy of the environment's list with the changes, for catzilla_free(); NULL: no memory. */
@@ -37,7 +41,7 @@ static char **environment_make(changes_t *changes)
     size_t count = 0, used = 0;
     while (environ[count] != NULL)
         count++;
-    char **list = catzilla_malloc((count + 4) * sizeof *list);
+    char **list = catzilla_malloc((count + 5) * sizeof *list);
     if (list == NULL)
         return NULL;
     for (size_t i = 0; i < count; i++)
@@ -46,6 +50,7 @@ static char **environment_make(changes_t *changes)
     list[used++] = changes->pid;
     list[used++] = changes->fds;
     list[used++] = changes->parent;
+    list[used++] = changes->file;
     list[used] = NULL;
     return list;
 }
@@ -82,9 +87,9 @@ static void run(char **argv, char **environment, int *fds, int count, changes_t 
     _exit(127);
 }
 
-pid_t restart_spawn(const catzilla_server_t *server, char **argv)
+pid_t restart_spawn(const catzilla_server_t *server, char **argv, const unix_file_t *file)
 {
-    changes_t changes = {"LISTEN_PID=", "LISTEN_FDS=", PARENT};
+    changes_t changes = {"LISTEN_PID=", "LISTEN_FDS=", PARENT, UNIX_FILE};
     int fds[MOST_SOCKETS];
     int count = 0;
     while (count < MOST_SOCKETS &&
@@ -92,6 +97,7 @@ pid_t restart_spawn(const catzilla_server_t *server, char **argv)
         count++;
     append_number(changes.fds, count);
     append_number(changes.parent, getpid());
+    strcat(changes.file, file->name);
     char **environment = environment_make(&changes);
     if (environment == NULL) {
         errno = ENOMEM;
@@ -106,12 +112,31 @@ pid_t restart_spawn(const catzilla_server_t *server, char **argv)
     return pid;
 }
 
+void restart_file_made(const char *path, unix_file_t *out)
+{
+    struct stat status;
+    out->name[0] = '\0';
+    if (lstat(path, &status) == 0)
+        snprintf(out->name, sizeof out->name, "%llx:%llx", (unsigned long long)status.st_dev,
+                 (unsigned long long)status.st_ino);
+}
+
+void restart_file_left(catzilla_server_t *server, const char *path, unix_file_t *out)
+{
+    const char *left = getenv("CATZILLA_UNIX_FILE");
+    restart_file_made(path, out);
+    if (left == NULL || strcmp(left, out->name) != 0 || catzilla_server_own_unix(server, path) != 0)
+        out->name[0] = '\0';
+}
+
 void restart_ready(void)
 {
     char own[32] = PARENT;
-    const char *parent = getenv("CATZILLA_PREDECESSOR");
+    const char *named = getenv("CATZILLA_PREDECESSOR");
+    /* Asked once: if it dies between two questions the second answer is who reaps its children. */
+    pid_t parent = getppid();
+    append_number(own, parent);
     /* A process that has inherited the variable from further up is not meant. */
-    append_number(own, getppid());
-    if (parent != NULL && strcmp(own + sizeof PARENT - 1, parent) == 0)
-        kill(getppid(), SIGTERM);
+    if (named != NULL && strcmp(own + sizeof PARENT - 1, named) == 0)
+        kill(parent, SIGTERM);
 }

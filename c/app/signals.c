@@ -1,7 +1,6 @@
 #include "signals.h"
 
 #include "log.h"
-#include "restart.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +33,7 @@ static void on_usr2(catzilla_server_t *server, int signum, void *user_data)
     (void)signum;
     if (signals->successor > 0 || signals->draining)
         return;
-    signals->successor = restart_spawn(server, signals->argv);
+    signals->successor = restart_spawn(server, signals->argv, &signals->file);
     if (signals->successor > 0)
         return;
     signals->successor = 0;

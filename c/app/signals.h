@@ -1,6 +1,8 @@
 /* What signals do to the program. Layer: app. */
 #ifndef CZ_APP_SIGNALS_H
 #define CZ_APP_SIGNALS_H
+#include "restart.h"
+
 #include <catzilla/accesslog.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -8,6 +10,7 @@
 typedef struct signals {
     catzilla_accesslog_t *log; /* or NULL */
     char **argv;               /* what to run at a restart */
+    unix_file_t file;          /* left to that */
     pid_t successor;           /* 0: none */
     uint32_t drain_ms;         /* how long what runs may take after SIGTERM */
     bool draining;

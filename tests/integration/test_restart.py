@@ -84,8 +84,8 @@ class Visitors:
         return self.failures
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_restart_loses_no_request(serve, tmp_path, workers):
+@pytest.mark.parametrize("workers, restarts", [(1, 1), (3, 1), (1, 2)])
+def test_a_restart_loses_no_request(serve, tmp_path, workers, restarts):
     (tmp_path / "a.txt").write_text("12345")
     path = tmp_path / "socket"
     server = serve(tmp_path, "--workers", workers, "--unix", path, "--drain", "30")
@@ -96,12 +96,32 @@ def test_a_restart_loses_no_request(serve, tmp_path, workers):
         server.process.send_signal(signal.SIGUSR2)
         assert server.process.wait(30) == 0
         visitors.wait()
+        for _ in range(restarts - 1):
+            last, = successors(server.pid, command)
+            os.kill(last, signal.SIGUSR2)
+            wait_until(lambda: last not in successors(server.pid, command), "the old one's end")
+            visitors.wait()
         assert visitors.stop() == []
         with Connection(str(path)) as connection:
             assert connection.get("/a.txt").body == b"12345"
     finally:
         visitors.stop()
         end_successors(server.pid, command)
+    assert not path.exists()
+
+
+def test_a_file_that_somebody_else_has_put_there_is_left_alone(serve, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    path = tmp_path / "socket"
+    server = serve(tmp_path, "--unix", path)
+    command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    path.rename(tmp_path / "moved")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        server.process.send_signal(signal.SIGUSR2)
+        assert server.process.wait(30) == 0
+        end_successors(server.pid, command)
+        assert path.exists()
 
 
 def test_a_successor_that_cannot_start_changes_nothing(serve, tmp_path):

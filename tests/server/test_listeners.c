@@ -238,6 +238,32 @@ static void of_several_that_want_a_path_at_once_one_gets_it(void **state)
     }
 }
 
+/* A successor of another process takes the file over with the socket, when it says so. */
+static void the_file_of_an_adopted_socket_may_be_owned(void **state)
+{
+    struct sockaddr_un address = unix_address();
+    (void)state;
+    for (int owned = 0; owned < 2; owned++) {
+        host_t host;
+        int fd = unix_socket();
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        create(&host, 1);
+        assert_int_equal(catzilla_server_own_unix(host.server, path), CATZILLA_ERR_NOT_FOUND);
+        assert_int_equal(catzilla_server_add_socket(host.server, fd), 0);
+        assert_int_equal(catzilla_server_own_unix(host.server, ""), CATZILLA_ERR_NOT_FOUND);
+        assert_int_equal(catzilla_server_own_unix(host.server, folder), CATZILLA_ERR_NOT_FOUND);
+        if (owned)
+            assert_int_equal(catzilla_server_own_unix(host.server, path), 0);
+        assert_int_equal(catzilla_server_listen(host.server), 0);
+        host_serve(&host);
+        expect_hello_by_path();
+        host_stop(&host);
+        assert_int_equal(access(path, F_OK), owned ? -1 : 0);
+        unlink(path);
+    }
+}
+
 static void a_path_that_is_in_use_is_left_alone(void **state)
 {
     struct sockaddr_un address = unix_address();
@@ -433,6 +459,7 @@ int main(void)
         cmocka_unit_test(a_socket_file_left_over_is_replaced),
         cmocka_unit_test(a_path_that_is_in_use_is_left_alone),
         cmocka_unit_test(of_several_that_want_a_path_at_once_one_gets_it),
+        cmocka_unit_test(the_file_of_an_adopted_socket_may_be_owned),
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
         cmocka_unit_test(a_failure_leaves_nothing_open),

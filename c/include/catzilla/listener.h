@@ -90,6 +90,17 @@ CATZILLA_API const char *catzilla_server_trouble(const catzilla_server_t *server
 CATZILLA_API int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int *out);
 
 /**
+ * Says that the file at `path`, of a unix socket that was added by catzilla_server_add_socket() or
+ * _add_activation(), is the server's as if it had made it: it is removed when the server ends. For
+ * the successor of a server that has handed its sockets over, where nobody else removes it.
+ * Memory:  keeps nothing of `path`.
+ * Threads: the one that runs or joins the server, or destroys it where it does not run.
+ * Errors:  CATZILLA_ERR_NOT_FOUND where no such socket was bound to `path`, or no socket is there;
+ *          CATZILLA_ERR_STATE once it has ended.
+ */
+CATZILLA_API int catzilla_server_own_unix(catzilla_server_t *server, const char *path);
+
+/**
  * Says that another process goes on with the sockets: files of unix sockets stay when the server
  * ends. What waits to be accepted is the other's then, whichever comes first.
  * Threads: any.

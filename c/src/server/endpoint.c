@@ -76,12 +76,21 @@ int catzilla_server_add_socket(catzilla_server_t *server, int fd)
     cz_endpoint_t *endpoint;
     if (!cz_socket_listens(fd))
         return CATZILLA_ERR_INVALID;
-    int rc = add(server, CZ_ENDPOINT_SOCKET, "", &endpoint);
+    char path[CZ_SOCKET_PATH_SIZE];
+    cz_socket_path(fd, path);
+    int rc = add(server, CZ_ENDPOINT_SOCKET, path, &endpoint);
     if (rc != 0)
         return rc;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     endpoint->fds[0] = fd;
     return 0;
+}
+
+static void own_file(cz_endpoint_t *endpoint, const struct stat *status)
+{
+    endpoint->made = true;
+    endpoint->device = status->st_dev;
+    endpoint->inode = status->st_ino;
 }
 
 static int bind_unix(cz_endpoint_t *endpoint, int backlog)
@@ -90,9 +99,8 @@ static int bind_unix(cz_endpoint_t *endpoint, int backlog)
     int rc = cz_socket_bind_unix(endpoint->text, endpoint->mode, backlog, endpoint->fds);
     if (rc != 0)
         return rc;
-    endpoint->made = stat(endpoint->text, &status) == 0;
-    endpoint->device = status.st_dev;
-    endpoint->inode = status.st_ino;
+    if (lstat(endpoint->text, &status) == 0)
+        own_file(endpoint, &status);
     return 0;
 }
 
@@ -294,6 +302,22 @@ int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int
             return *out < 0 ? CATZILLA_ERR_STATE : 0;
         }
         index -= at->count;
+    }
+    return CATZILLA_ERR_NOT_FOUND;
+}
+
+int catzilla_server_own_unix(catzilla_server_t *server, const char *path)
+{
+    struct stat status;
+    if (server->state == CZ_SERVER_ENDED)
+        return CATZILLA_ERR_STATE;
+    for (cz_endpoint_t *at = server->endpoints; at != NULL; at = at->next) {
+        if (*path == '\0' || at->kind != CZ_ENDPOINT_SOCKET || strcmp(at->text, path) != 0)
+            continue;
+        if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode))
+            return CATZILLA_ERR_NOT_FOUND;
+        own_file(at, &status);
+        return 0;
     }
     return CATZILLA_ERR_NOT_FOUND;
 }

@@ -25,7 +25,7 @@ typedef struct cz_endpoint {
     int *fds;       /* those; behind them the first duplicate of each, while they are opened */
     _Atomic(int)
         *shown;  /* what other threads may ask for: each until its listener closes, then -1 */
-    char text[]; /* host or path */
+    char text[]; /* host or path; of a socket made elsewhere its path, if any */
 } cz_endpoint_t;
 
 /* Binds everything and opens the workers' listeners; on failure nothing is left open. */

@@ -213,6 +213,20 @@ bool cz_socket_is_unix(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
 }
 
+void cz_socket_path(int fd, char out[CZ_SOCKET_PATH_SIZE])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    _Static_assert(sizeof address.sun_path < CZ_SOCKET_PATH_SIZE, "a path and its end");
+    out[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 || address.sun_family != AF_UNIX)
+        return;
+    /* The system counts the end of a path only where there is room for it. */
+    size_t length = strnlen(address.sun_path, sizeof address.sun_path);
+    memcpy(out, address.sun_path, length);
+    out[length] = '\0';
+}
+
 uint16_t cz_socket_port(int fd)
 {
     struct sockaddr_storage address;

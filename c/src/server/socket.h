@@ -29,6 +29,10 @@ bool cz_socket_is_unix(int fd);
 /* Whether it is a stream socket that listens. */
 bool cz_socket_listens(int fd);
 
+/* Writes the path that a unix socket was bound to, or nothing where it has none. */
+#define CZ_SOCKET_PATH_SIZE 109
+void cz_socket_path(int fd, char out[CZ_SOCKET_PATH_SIZE]);
+
 /* 0 where it has none. */
 uint16_t cz_socket_port(int fd);
 
