@@ -112,9 +112,13 @@ def test_the_defaults_of_the_server_are_those_of_the_header():
         assert int(value) << int(shift or 0) == int(number) * units.get(unit, 1), option
 
 
-def test_the_program_has_the_flags_of_its_chapter():
-    usage = (SOURCE / "c" / "app" / "flags.c").read_text()
-    for flag, *_ in rows("docs/program.md", "flag"):
+def test_the_flags_of_the_program_are_those_of_its_chapter():
+    known = re.findall(r'^    \{"(--[a-z-]+)",', (SOURCE / "c" / "app" / "flags.c").read_text(), re.M)
+    usage = (SOURCE / "c" / "app" / "help.c").read_text()
+    told = [flag for flag, *_ in rows("docs/program.md", "flag")]
+    assert len(known) > 20
+    assert sorted(known) == sorted([*told[1:], "--access-log"])
+    for flag in [*known, told[0]]:
         assert flag in usage
 
 

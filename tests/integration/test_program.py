@@ -45,9 +45,7 @@ def test_version_names_everything_built_in():
 def test_help_names_every_flag(words):
     status, output, errors = run(*words)
     assert (status, errors) == (0, "")
-    for flag in ("serve", "--host", "--port", "--workers", "--log", "--drain", "--unix",
-                 "--access-log", "--log-format", "--log-level", "--proxy",
-                 "--version", "--help"):
+    for flag in ("serve", "--host", "--log", "--max-body", "--version", "--help"):
         assert flag in output
 
 
@@ -66,6 +64,34 @@ def test_help_names_every_flag(words):
     (["serve", "--port", "000080"], "--port 000080: not a port; give 0 to 65535"),
     (["serve", "--workers", "0"], "--workers 0: not a number; give 1 to 256"),
     (["serve", "--workers=257"], "--workers 257: not a number; give 1 to 256"),
+    (["serve", "--max-connections", "0"],
+     "--max-connections 0: not a number; give 1 to 1000000"),
+    (["serve", "--max-connections-per-address=-1"],
+     "--max-connections-per-address -1: not a number; give 1 to 1000000"),
+    (["serve", "--max-body", "0"], "--max-body 0: not a size; give 1 to 1099511627776"),
+    (["serve", "--max-body", "1025G"], "--max-body 1025G: not a size; give 1 to 1099511627776"),
+    (["serve", "--max-body", "1T"], "--max-body 1T: not a size; give 1 to 1099511627776"),
+    (["serve", "--max-body", "K"], "--max-body K: not a size; give 1 to 1099511627776"),
+    (["serve", "--max-body", "1KB"], "--max-body 1KB: not a size; give 1 to 1099511627776"),
+    (["serve", "--min-rate", "2G"], "--min-rate 2G: not a size; give 0 to 1073741824"),
+    (["serve", "--idle-timeout", "1s"], "--idle-timeout 1s: not a number of seconds; give 0 to 86400"),
+    (["serve", "--total-timeout", "86401"],
+     "--total-timeout 86401: not a number of seconds; give 0 to 86400"),
+    (["serve", "--unix-mode", "0888"], "--unix-mode 0888: not a mode; give 0 to 0777"),
+    (["serve", "--unix-mode", "01777"], "--unix-mode 01777: not a mode; give 0 to 0777"),
+    (["serve", "--pin=1"], "--pin=1: takes no value"),
+    (["serve", "--host", "::1", "--host", "127.0.0.1"],
+     "--host 127.0.0.1: given twice; more addresses are for --listen"),
+    (["serve", "--unix", "/a", "--unix", "/b"], "--unix /b: given twice"),
+    (["serve", "--listen", "8080"],
+     "--listen 8080: give ADDRESS:PORT, such as 0.0.0.0:80 or [::1]:8080"),
+    (["serve", "--listen", "::1:8080"],
+     "--listen ::1:8080: give ADDRESS:PORT, such as 0.0.0.0:80 or [::1]:8080"),
+    (["serve", "--listen", "[]:80"],
+     "--listen []:80: give ADDRESS:PORT, such as 0.0.0.0:80 or [::1]:8080"),
+    (["serve", "--listen", "127.0.0.1:65536"],
+     "--listen 127.0.0.1:65536: give ADDRESS:PORT, such as 0.0.0.0:80 or [::1]:8080"),
+    (["serve"] + ["--listen=127.0.0.1:0"] * 17, "--listen: given too often; at most 16 times"),
     (["serve", "--log-format", "xml"], "--log-format xml: give common, combined or json"),
     (["serve", "--log-level", "all"], "--log-level all: give error, warning, info or debug"),
     (["serve", ".", ".."], "..: one directory is enough"),
@@ -99,7 +125,7 @@ def test_a_port_that_another_catzilla_has_is_taken(serve, tmp_path):
     assert "address already in use" in refused("serve", tmp_path, "--port", port)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host", "1.2.3"])
+@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host", "1.2.3", "1" * 70])
 def test_a_host_that_is_not_ours_is_one_line_and_status_2(tmp_path, host):
     complaint = refused("serve", tmp_path, "--host", host, "--port", "0")
     assert complaint.startswith(f"{host}:0: ") and "choose another --host" in complaint
@@ -187,6 +213,11 @@ def test_who_is_no_proxy_is_not_served_where_one_is_expected(serve, tmp_path):
         0, f"catzilla: connection closed reason=proxy_header peer={peer}\n")
 
 
+def test_there_may_be_several_proxies(serve, tmp_path):
+    server = serve(tmp_path, "--proxy", "10.0.0.0/8", "--proxy", "127.0.0.1")
+    assert server.exchange(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n").status == 200
+
+
 def test_a_header_from_elsewhere_is_no_request(serve, tmp_path):
     server = serve(tmp_path, "--proxy", "10.0.0.0/8")
     assert server.exchange(b"PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n").status == 501
@@ -199,11 +230,71 @@ def test_it_serves_the_current_directory_unless_told(serve, tmp_path):
     assert serve(cwd=tmp_path).get("/here.txt").body == b"here"
 
 
-def test_ipv6_addresses_are_written_in_brackets(serve, tmp_path):
+def has_ipv6():
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
+        return True
     except OSError:
+        return False
+
+
+def test_it_listens_on_several_addresses(serve, tmp_path):
+    (tmp_path / "a.txt").write_text("12345")
+    words = ["--listen", "127.0.0.1:0", "--listen=127.0.0.2:0"]
+    words += ["--listen", "[::1]:0"] if has_ipv6() else []
+    for workers in (1, 3):
+        server = serve(tmp_path, *words, "--workers", workers)
+        urls = re.findall(r"http://\[?([^]/]+?)]?:(\d+)/", server.first_line)
+        hosts = [host for host, _ in urls]
+        assert hosts == ["127.0.0.1", "127.0.0.1", "127.0.0.2", "::1"][:len(hosts)]
+        assert len(hosts) == (4 if has_ipv6() else 3)
+        for host, port in urls:
+            with Connection((host, int(port))) as connection:
+                assert connection.get("/a.txt").body == b"12345"
+
+
+def test_the_address_that_cannot_be_had_is_the_one_that_is_named(serve, tmp_path):
+    taken = serve(tmp_path).port
+    assert refused("serve", tmp_path, "--port", "0", "--listen", "127.0.0.1:0", "--listen",
+                   f"127.0.0.1:{taken}") == (
+        f"127.0.0.1:{taken}: address already in use; choose another --listen")
+    assert refused("serve", tmp_path, "--port", "0", "--listen", "203.0.113.1:1") == (
+        "203.0.113.1:1: not an address of this machine; choose another --listen, such as "
+        "127.0.0.1:8080 or [::1]:8080")
+
+
+def test_limits_and_deadlines_are_those_of_the_flags(serve, tmp_path):
+    path = tmp_path / "socket"
+    server = serve(tmp_path, "--max-body", "1K", "--header-timeout", "1", "--idle-timeout", "1",
+                   "--max-connections-per-address", "1", "--pin", "--workers", "2", "--unix", path,
+                   "--unix-mode", "600", "--body-timeout", "1", "--write-timeout", "5",
+                   "--total-timeout", "60", "--min-rate", "1K", "--max-connections", "3")
+    assert path.stat().st_mode & 0o777 == 0o600
+    head = b"POST / HTTP/1.1\r\nHost: t\r\n"
+    with Connection(str(path)) as connection:
+        connection.send(head + b"Content-Length: 1025\r\n\r\n")
+        assert connection.read().status == 413
+    with Connection(str(path)) as connection:
+        connection.send(head + b"Content-Length: 1024\r\n\r\n")
+        assert connection.read().status == 408
+    with Connection(str(path)) as connection:
+        connection.send(head)
+        assert connection.read().status == 408
+    with Connection(str(path)) as connection:
+        assert connection.get("/").status == 200
+        assert connection.is_closed()
+    with server.connect() as first:
+        assert first.get("/").status == 200
+        with server.connect() as second:
+            assert second.is_closed()
+    tasks = Path(f"/proc/{server.pid}/task").iterdir()
+    masks = [os.sched_getaffinity(int(task.name)) for task in tasks]
+    assert sum(len(mask) == 1 for mask in masks) >= 2
+
+
+def test_ipv6_addresses_are_written_in_brackets(serve, tmp_path):
+    if not has_ipv6():
         pytest.skip("no IPv6 here")
     server = serve(tmp_path, "--host", "::1")
     assert server.url == f"http://[::1]:{server.port}"

@@ -315,6 +315,26 @@ static void a_path_that_cannot_be_is_told_from_one_in_use(void **state)
     catzilla_server_destroy(server);
 }
 
+static void the_one_that_cannot_be_had_is_named(void **state)
+{
+    uint16_t port;
+    catzilla_server_t *server;
+    int taken = listening_socket(&port);
+    (void)state;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    assert_int_equal(catzilla_server_trouble_index(server), 0);
+    assert_int_equal(catzilla_server_add_address(server, "127.0.0.1", 0), 0);
+    assert_int_equal(catzilla_server_add_unix(server, path, 0600), 0);
+    assert_int_equal(catzilla_server_add_address(server, "127.0.0.1", port), 0);
+    assert_int_equal(catzilla_server_listen(server), CATZILLA_ERR_ADDRESS_IN_USE);
+    assert_string_equal(catzilla_server_trouble(server), "127.0.0.1");
+    assert_int_equal(catzilla_server_trouble_index(server), 2);
+    close(taken);
+    assert_int_equal(catzilla_server_listen(server), 0);
+    assert_string_equal(catzilla_server_trouble(server), "");
+    catzilla_server_destroy(server);
+}
+
 static void a_failure_leaves_nothing_open(void **state)
 {
     uint16_t port;
@@ -462,6 +482,7 @@ int main(void)
         cmocka_unit_test(the_file_of_an_adopted_socket_may_be_owned),
         cmocka_unit_test(what_cannot_be_a_listener_is_refused),
         cmocka_unit_test(a_path_that_cannot_be_is_told_from_one_in_use),
+        cmocka_unit_test(the_one_that_cannot_be_had_is_named),
         cmocka_unit_test(a_failure_leaves_nothing_open),
         cmocka_unit_test(tcp_sockets_send_at_once),
         cmocka_unit_test(the_sockets_are_told_while_they_are_open),

@@ -78,6 +78,12 @@ CATZILLA_API int catzilla_notify(const char *state);
 CATZILLA_API const char *catzilla_server_trouble(const catzilla_server_t *server);
 
 /**
+ * The number of that one in the order of adding, from 0; 0 too where there is none.
+ * Threads: one at a time.
+ */
+CATZILLA_API size_t catzilla_server_trouble_index(const catzilla_server_t *server);
+
+/**
  * Writes the socket number `index` of those that the server listens on to `out`, for handing it
  * over to another process: by fork, or over a unix socket. Several workers may have a socket each
  * for one address; the successor adds them all.

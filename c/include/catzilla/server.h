@@ -229,7 +229,9 @@ CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
  * `max_connections` too, then no more come; those without a request are closed, the others after
  * the reply that they are about, and catzilla_server_run() or _join() returns. What is still open
  * after `deadline_ms`, or at a catzilla_server_stop() before that, is cut off; 0 is no deadline.
- * Later calls change nothing. Threads: any; async-signal-safe. Errors:  none known; 0.
+ * Later calls change nothing.
+ * Threads: any; async-signal-safe.
+ * Errors:  none known; 0.
  */
 CATZILLA_API int catzilla_server_drain(catzilla_server_t *server, uint32_t deadline_ms);
 

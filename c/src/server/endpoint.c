@@ -291,6 +291,15 @@ const char *catzilla_server_trouble(const catzilla_server_t *server)
     return server->trouble == NULL ? "" : server->trouble->text;
 }
 
+size_t catzilla_server_trouble_index(const catzilla_server_t *server)
+{
+    size_t index = 0;
+    for (const cz_endpoint_t *at = server->endpoints; at != NULL; at = at->next, index++)
+        if (at == server->trouble)
+            return index;
+    return 0;
+}
+
 int catzilla_server_socket_at(const catzilla_server_t *server, size_t index, int *out)
 {
     *out = -1;
