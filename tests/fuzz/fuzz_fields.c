@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cz_header_is_host(lines[i]);
         cz_header_is_token(lines[i]);
     }
-    cz_validators_t present = {CATZILLA_SLICE("\"1f-5e.2\""), 784111777};
+    cz_validators_t present = {CATZILLA_SLICE("\"1f-5e.2\""), 784111777, 784111778};
     cz_conditions_t conditions = {lines[0], lines[1], lines[2], lines[3], lines[4]};
     for (unsigned absent = 0; absent < 32; absent++) {
         cz_conditions_t some = conditions;

@@ -9,7 +9,7 @@
 #define BEFORE   "Sun, 06 Nov 1994 08:49:36 GMT"
 #define AFTER    "Sun, 06 Nov 1994 08:49:38 GMT"
 
-static const cz_validators_t present = {{"\"a\"", 3}, 784111777};
+static const cz_validators_t present = {{"\"a\"", 3}, 784111777, 784111778};
 
 static const struct {
     const char *if_match;
@@ -29,6 +29,12 @@ static const struct {
     {NULL, NULL, "a", NULL, CZ_CONDITION_HOLDS},
     {NULL, NULL, "\"b\" \"a\"", NULL, CZ_CONDITION_HOLDS},
     {NULL, NULL, "", NULL, CZ_CONDITION_HOLDS},
+    {NULL, NULL, ",", NULL, CZ_CONDITION_HOLDS},
+    {NULL, NULL, " , ,\"a\"", NULL, CZ_CONDITION_NOT_MODIFIED},
+    {NULL, NULL, "\"b\",, ,\t\"a\",", NULL, CZ_CONDITION_NOT_MODIFIED},
+    {NULL, NULL, "\"b\",, a, \"a\"", NULL, CZ_CONDITION_HOLDS},
+    {",\"a\"", NULL, NULL, NULL, CZ_CONDITION_HOLDS},
+    {NULL, NULL, NULL, MODIFIED ", " MODIFIED, CZ_CONDITION_HOLDS},
     {NULL, NULL, "W/", NULL, CZ_CONDITION_HOLDS},
     {NULL, NULL, "\"a, b\", \"a\"", NULL, CZ_CONDITION_NOT_MODIFIED},
     {NULL, NULL, NULL, MODIFIED, CZ_CONDITION_NOT_MODIFIED},
@@ -84,11 +90,26 @@ static void a_range_counts_for_the_present_representation_alone(void **state)
     }
 }
 
+/* As long as the second of a date lasts there may be another change in it. */
+static void a_range_by_date_counts_when_its_second_is_over(void **state)
+{
+    cz_conditions_t conditions = {.if_range = CATZILLA_SLICE(MODIFIED)};
+    cz_validators_t fresh = present;
+    (void)state;
+    fresh.now = fresh.modified;
+    assert_false(cz_conditional_range_counts(&conditions, &fresh));
+    fresh.now = fresh.modified - 10; /* by a clock that was set back */
+    assert_false(cz_conditional_range_counts(&conditions, &fresh));
+    fresh.now = fresh.modified + 1;
+    assert_true(cz_conditional_range_counts(&conditions, &fresh));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions_are_weighed_in_the_order_of_the_standard),
         cmocka_unit_test(a_range_counts_for_the_present_representation_alone),
+        cmocka_unit_test(a_range_by_date_counts_when_its_second_is_over),
     };
     return cmocka_run_group_tests_name("http/conditional", tests, NULL, NULL);
 }

@@ -12,12 +12,21 @@ static size_t skip_space(catzilla_slice_t text, size_t at)
     return at;
 }
 
+/* Elements may be empty, also before the first one (RFC 9110, section 5.6.1.2). */
+static size_t skip_empty(catzilla_slice_t list, size_t at)
+{
+    at = skip_space(list, at);
+    while (at < list.size && list.data[at] == ',')
+        at = skip_space(list, at + 1);
+    return at;
+}
+
 /* Whether the list of entity tags holds `etag`, or is "*". A malformed rest matches nothing. */
 static bool list_matches(catzilla_slice_t list, catzilla_slice_t etag, enum comparison how)
 {
     if (catzilla_slice_equal(list, CATZILLA_SLICE("*")))
         return true;
-    size_t at = skip_space(list, 0);
+    size_t at = skip_empty(list, 0);
     while (at < list.size) {
         bool weak = list.size - at > 2 && list.data[at] == 'W' && list.data[at + 1] == '/';
         size_t start = weak ? at + 2 : at;
@@ -35,7 +44,7 @@ static bool list_matches(catzilla_slice_t list, catzilla_slice_t etag, enum comp
         at = skip_space(list, end);
         if (at < list.size && list.data[at] != ',')
             return false;
-        at = skip_space(list, at + 1);
+        at = skip_empty(list, at);
     }
     return false;
 }
@@ -66,5 +75,6 @@ bool cz_conditional_range_counts(const cz_conditions_t *conditions, const cz_val
     int64_t since;
     if (value.data == NULL || catzilla_slice_equal(value, present->etag))
         return true;
-    return cz_date_parse(value, &since) && since == present->modified;
+    /* Within its second there may be another change, which the date would not tell (8.8.2.2). */
+    return cz_date_parse(value, &since) && since == present->modified && present->now > since;
 }

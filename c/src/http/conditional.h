@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The fields of a request, each absent where it was not sent. */
+/* The fields of a request, each absent where it was not sent; of one sent several times the values
+ * stand one behind another, with commas between them. */
 typedef struct cz_conditions {
     catzilla_slice_t if_match;
     catzilla_slice_t if_none_match;
@@ -18,6 +19,7 @@ typedef struct cz_conditions {
 typedef struct cz_validators {
     catzilla_slice_t etag; /* strong, with its quotes */
     int64_t modified;      /* seconds since the epoch */
+    int64_t now;           /* the same */
 } cz_validators_t;
 
 typedef enum cz_condition {

@@ -3,10 +3,13 @@
 
 #include "http/conditional.h"
 #include "http/date.h"
+#include "http/header.h"
 #include "http/range.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Room for "bytes 0-1/2" of three 64-bit numbers. */
@@ -20,15 +23,51 @@ size_t cz_file_etag(const struct stat *status, char out[CZ_ETAG_SIZE])
     return (size_t)size;
 }
 
-static cz_conditions_t conditions_of(const catzilla_request_t *request)
+/*
+ * The values of all fields of that name as one list (RFC 9110, section 5.3), so that a second line
+ * counts in a list, and spoils what is none. Seldom is there a second, which costs a copy.
+ */
+static int joined(catzilla_request_t *request, const char *name, catzilla_slice_t *out)
 {
-    return (cz_conditions_t){
-        .if_match = catzilla_request_header(request, "If-Match"),
-        .if_none_match = catzilla_request_header(request, "If-None-Match"),
-        .if_modified_since = catzilla_request_header(request, "If-Modified-Since"),
-        .if_unmodified_since = catzilla_request_header(request, "If-Unmodified-Since"),
-        .if_range = catzilla_request_header(request, "If-Range"),
-    };
+    size_t count = catzilla_request_header_count(request);
+    catzilla_slice_t wanted = catzilla_slice_of(name), field, value;
+    size_t size = 0, lines = 0;
+    *out = catzilla_request_header(request, name);
+    for (size_t i = 0; i < count && out->data != NULL; i++) {
+        catzilla_request_header_at(request, i, &field, &value);
+        if (cz_header_same(field, wanted)) {
+            size += value.size + 2;
+            lines++;
+        }
+    }
+    if (lines < 2)
+        return 0;
+    char *list = catzilla_request_scratch(request, size);
+    if (list == NULL)
+        return CATZILLA_ERR_NOMEM;
+    out->data = list;
+    out->size = size - 2;
+    for (size_t i = 0; i < count; i++) {
+        catzilla_request_header_at(request, i, &field, &value);
+        if (!cz_header_same(field, wanted))
+            continue;
+        memcpy(list, value.data, value.size);
+        memcpy(list + value.size, ", ", 2);
+        list += value.size + 2;
+    }
+    return 0;
+}
+
+static int conditions_of(catzilla_request_t *request, cz_conditions_t *out)
+{
+    int rc = joined(request, "If-Match", &out->if_match);
+    if (rc == 0)
+        rc = joined(request, "If-None-Match", &out->if_none_match);
+    if (rc == 0)
+        rc = joined(request, "If-Modified-Since", &out->if_modified_since);
+    if (rc == 0)
+        rc = joined(request, "If-Unmodified-Since", &out->if_unmodified_since);
+    return rc == 0 ? joined(request, "If-Range", &out->if_range) : rc;
 }
 
 /* What a 200, a 206 and a 304 alike have to say about the file. */
@@ -91,15 +130,19 @@ fail:
     return rc;
 }
 
-int cz_file_answer(const catzilla_request_t *request, catzilla_response_t *response, int fd,
+int cz_file_answer(catzilla_request_t *request, catzilla_response_t *response, int fd,
                    const struct stat *status, catzilla_slice_t type, catzilla_slice_t cache_control)
 {
     char etag[CZ_ETAG_SIZE];
     size_t etag_size = cz_file_etag(status, etag);
-    cz_validators_t present = {{etag, etag_size}, status->st_mtim.tv_sec};
-    cz_conditions_t conditions = conditions_of(request);
+    cz_validators_t present = {{etag, etag_size}, status->st_mtim.tv_sec, time(NULL)};
+    cz_conditions_t conditions;
+    int rc = conditions_of(request, &conditions);
+    if (rc != 0) {
+        close(fd);
+        return rc;
+    }
     cz_condition_t condition = cz_conditional_weigh(&conditions, &present);
-    int rc = 0;
     if (condition == CZ_CONDITION_FAILED) {
         close(fd);
         return catzilla_response_status(response, 412);
@@ -113,6 +156,10 @@ int cz_file_answer(const catzilla_request_t *request, catzilla_response_t *respo
     catzilla_slice_t range = catzilla_slice_of(NULL);
     if (catzilla_slice_equal(catzilla_request_method(request), CATZILLA_SLICE("GET")) &&
         cz_conditional_range_counts(&conditions, &present))
-        range = catzilla_request_header(request, "Range");
+        rc = joined(request, "Range", &range);
+    if (rc != 0) {
+        close(fd);
+        return rc;
+    }
     return answer_with_bytes(response, range, fd, (uint64_t)status->st_size, type);
 }

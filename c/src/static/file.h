@@ -19,7 +19,7 @@ size_t cz_file_etag(const struct stat *status, char out[CZ_ETAG_SIZE]);
  * conditions and range say. Takes `fd`, also on failure. `type` and, where it is not absent,
  * `cache_control` are values of header fields.
  */
-int cz_file_answer(const catzilla_request_t *request, catzilla_response_t *response, int fd,
+int cz_file_answer(catzilla_request_t *request, catzilla_response_t *response, int fd,
                    const struct stat *status, catzilla_slice_t type,
                    catzilla_slice_t cache_control);
 

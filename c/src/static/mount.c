@@ -213,7 +213,7 @@ static int open_index(const catzilla_static_t *mount, char path[CZ_PATH_SIZE], i
     return rc;
 }
 
-static int answer_with_directory(const catzilla_static_t *mount, const catzilla_request_t *request,
+static int answer_with_directory(const catzilla_static_t *mount, catzilla_request_t *request,
                                  catzilla_response_t *response, char path[CZ_PATH_SIZE],
                                  int directory)
 {
