@@ -231,6 +231,29 @@ def test_a_part_of_another_version_is_not_sent(server):
     assert server.get("/a.txt", "Range: bytes=0-1", 'If-Range: "other"').status == 200
 
 
+def test_a_part_may_depend_on_a_date_that_is_over(server, site):
+    os.utime(site / "a.txt", (10, 10))
+    date = server.get("/a.txt")["Last-Modified"]
+    assert server.get("/a.txt", "Range: bytes=0-1", f"If-Range: {date}").status == 206
+    later = "Thu, 01 Jan 1970 00:00:11 GMT"
+    assert server.get("/a.txt", "Range: bytes=0-1", f"If-Range: {later}").status == 200
+    # One that lies ahead may come again with other bytes.
+    os.utime(site / "a.txt", (4000000000, 4000000000))
+    date = server.get("/a.txt")["Last-Modified"]
+    assert server.get("/a.txt", "Range: bytes=0-1", f"If-Range: {date}").status == 200
+
+
+def test_a_field_in_several_lines_counts_as_one_list(server):
+    tag = server.get("/a.txt")["ETag"]
+    others = 'If-Match: "x"', f'If-Match: ,"y", {tag}'
+    assert server.get("/a.txt", *others).status == 200
+    assert server.get("/a.txt", 'If-Match: "x"', 'if-match: "y"').status == 412
+    assert server.get("/a.txt", 'If-None-Match: "x"', f"If-None-Match: {tag}").status == 304
+    # What may be given once is not to be believed when it is given twice.
+    assert server.get("/a.txt", "Range: bytes=0-1", "Range: bytes=4-5").status == 200
+    assert server.get("/a.txt", "Range: bytes=0-1", f"If-Range: {tag}", f"If-Range: {tag}").status == 200
+
+
 def test_a_file_past_4_gib_is_counted_right(server, site):
     size = (5 << 30) + 3
     with open(site / "huge", "wb") as file:
@@ -250,6 +273,16 @@ def test_a_megabyte_arrives_byte_for_byte(server, site):
         assert connection.get("/random").body == data
         assert connection.get("/random", "Range: bytes=1000000-2999999").body == data[1000000:3000000]
         assert connection.get("/a.txt").body == b"0123456789"
+
+
+def test_the_root_of_a_mount_is_found_without_its_slash(mounted):
+    for target, location in (("/assets", "./assets/"), ("/assets?a=b", "./assets/?a=b")):
+        for method in ("GET", "HEAD"):
+            response = mounted.get(target, method=method)
+            assert (response.status, response["Location"]) == (301, location)
+    assert mounted.get("/assets", method="POST").status == 404
+    assert mounted.get("/asset").status == 404
+    assert mounted.get("/hello/").status == 404
 
 
 @pytest.fixture

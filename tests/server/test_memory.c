@@ -201,12 +201,45 @@ static void the_access_log_tells_what_a_request_held(void **state)
     serve(&options, of_each_size);
 }
 
+static char peers[256];
+
+static void take_peer(const catzilla_access_t *access, void *user_data)
+{
+    size_t used = strlen(peers);
+    (void)user_data;
+    snprintf(peers + used, sizeof peers - used, "%d %d %.*s\n", access->status,
+             access->method.data != NULL && access->method.size > 0, (int)access->peer.size,
+             access->peer.data);
+}
+
+/* Not even the request itself finds room. */
+static void with_nothing(uint16_t port, void *data)
+{
+    (void)data;
+    charged(CATZILLA_MEMORY_REQUEST);
+    catzilla_memory_set_budget(CATZILLA_MEMORY_REQUEST, 1);
+    expect(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, "503");
+    catzilla_memory_set_budget(CATZILLA_MEMORY_REQUEST, SIZE_MAX);
+    expect_hello(port);
+}
+
+static void a_refusal_without_a_request_still_has_a_peer(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.access = take_peer;
+    serve(&options, with_nothing);
+    assert_memory_equal(peers, "503 0 " STEPPED_CLIENT ":", sizeof "503 0 " STEPPED_CLIENT);
+    assert_non_null(strstr(peers, "\n200 1 " STEPPED_CLIENT ":"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_holds_no_more_than_its_limit),
         cmocka_unit_test(a_class_past_its_budget_is_answered_503),
         cmocka_unit_test(the_access_log_tells_what_a_request_held),
+        cmocka_unit_test(a_refusal_without_a_request_still_has_a_peer),
         cmocka_unit_test(what_is_kept_for_reuse_is_shed_first),
     };
     return cmocka_run_group_tests_name("limits of memory", tests, NULL, NULL);

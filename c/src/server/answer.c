@@ -1,4 +1,5 @@
 /* How a request becomes a reply in the connection's output. */
+#include "http/redirect.h"
 #include "server/connection.h"
 #include "server/instance.h"
 
@@ -19,7 +20,8 @@ void cz_connection_report(cz_connection_t *connection, const catzilla_request_t 
     uint64_t now_ns = uv_hrtime();
     catzilla_access_t access;
     access.size = sizeof access;
-    access.peer = request == NULL ? none : catzilla_request_peer(request);
+    cz_peer_make(connection);
+    access.peer = (catzilla_slice_t){connection->peer, connection->peer_size};
     access.method = parsed ? catzilla_request_method(request) : none;
     access.target = parsed ? catzilla_request_target(request) : none;
     access.status = status;
@@ -303,6 +305,8 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
         plain(connection, response, rc == CATZILLA_ERR_SYNTAX ? 400 : 503);
     else if (request->message.head.asterisk)
         catzilla_response_status(response, 204);
+    else if (result == CATZILLA_ROUTER_NO_PATH && cz_routes_want_slash(routes, request))
+        cz_redirect_to_slash(request, response);
     else if (result == CATZILLA_ROUTER_NO_PATH)
         cz_response_plain(response, 404);
     else

@@ -249,6 +249,25 @@ int catzilla_server_route_streaming(catzilla_server_t *server, const char *metho
     return route_add(server->routes.root, method, pattern, handler, user_data, true);
 }
 
+bool cz_routes_want_slash(const cz_routes_t *routes, catzilla_request_t *request)
+{
+    catzilla_router_match_t match;
+    catzilla_slice_t method = catzilla_request_method(request);
+    catzilla_slice_t path = catzilla_request_path(request);
+    if (!catzilla_slice_equal(method, CATZILLA_SLICE("GET")) &&
+        !catzilla_slice_equal(method, CATZILLA_SLICE("HEAD")))
+        return false;
+    char *longer = catzilla_request_scratch(request, path.size + 1);
+    if (longer == NULL)
+        return false;
+    memcpy(longer, path.data, path.size);
+    longer[path.size] = '/';
+    /* Only what takes the rest of a path takes nothing. */
+    return catzilla_router_lookup(routes->router, method, (catzilla_slice_t){longer, path.size + 1},
+                                  &match) == CATZILLA_ROUTER_FOUND &&
+           match.param_count > 0 && match.params[match.param_count - 1].value.size == 0;
+}
+
 const catzilla_router_t *catzilla_server_router(const catzilla_server_t *server)
 {
     return server->routes.router;

@@ -48,4 +48,7 @@ struct cz_routes {
 int cz_routes_open(cz_routes_t *routes, const catzilla_server_options_t *options);
 void cz_routes_close(cz_routes_t *routes);
 
+/* Whether a path that no route has would be the root of one that takes the rest of a path. */
+bool cz_routes_want_slash(const cz_routes_t *routes, catzilla_request_t *request);
+
 #endif

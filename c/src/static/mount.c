@@ -5,6 +5,7 @@
  */
 #include <catzilla/static.h>
 
+#include "http/redirect.h"
 #include "static/beneath.h"
 #include "static/file.h"
 #include "static/listing.h"
@@ -145,35 +146,6 @@ static int answer_error(catzilla_response_t *response, int code)
     return code;
 }
 
-/*
- * Sends the client to the same name with a slash behind it, so that the page's relative links
- * work. The reference is relative too: it holds under any prefix, and cannot name another host.
- */
-static int answer_with_slash(const catzilla_request_t *request, catzilla_response_t *response)
-{
-    catzilla_slice_t raw = catzilla_request_path(request);
-    catzilla_slice_t query = catzilla_request_query(request);
-    size_t start = raw.size;
-    while (start > 0 && raw.data[start - 1] != '/')
-        start--;
-    size_t name_size = raw.size - start;
-    size_t size = sizeof "./" - 1 + name_size + 1 + (query.data != NULL ? 1 + query.size : 0);
-    char *location = catzilla_request_alloc(size);
-    if (location == NULL)
-        return CATZILLA_ERR_NOMEM;
-    memcpy(location, "./", 2);
-    memcpy(location + 2, raw.data + start, name_size);
-    location[2 + name_size] = '/';
-    if (query.data != NULL) {
-        location[3 + name_size] = '?';
-        memcpy(location + 4 + name_size, query.data, query.size);
-    }
-    int rc = catzilla_response_header(response, CATZILLA_SLICE("Location"),
-                                      (catzilla_slice_t){location, size});
-    catzilla_request_free(location);
-    return rc != 0 ? rc : answer_plainly(response, 301, CATZILLA_SLICE("301 Moved Permanently\n"));
-}
-
 static int answer_with_list(const catzilla_static_t *mount, const catzilla_request_t *request,
                             catzilla_response_t *response, int fd, bool is_root)
 {
@@ -247,7 +219,7 @@ int catzilla_static_serve(catzilla_request_t *request, catzilla_response_t *resp
     if (S_ISREG(status.st_mode))
         rc = answer_error(response, CATZILLA_ERR_NOT_FOUND);
     else if (!ends_in_slash)
-        rc = answer_with_slash(request, response);
+        rc = cz_redirect_to_slash(request, response);
     else
         rc = answer_with_directory(own, request, response, path, fd);
     close(fd);
