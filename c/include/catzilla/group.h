@@ -41,7 +41,8 @@ CATZILLA_API catzilla_group_t *catzilla_server_root(catzilla_server_t *server);
  * group gives single routes a middleware of their own.
  * Memory:  copies the prefix into the static class; the group ends with the server.
  * Threads: one at a time, before the server runs.
- * Errors:  CATZILLA_ERR_PATTERN, CATZILLA_ERR_STATE once the server runs, CATZILLA_ERR_NOMEM.
+ * Errors:  CATZILLA_ERR_PATTERN, CATZILLA_ERR_INVALID where `prefix` is NULL, CATZILLA_ERR_STATE
+ *          once the server runs, CATZILLA_ERR_NOMEM; `out` is NULL then.
  */
 CATZILLA_API int catzilla_group_create(catzilla_group_t *parent, const char *prefix,
                                        catzilla_group_t **out);

@@ -180,7 +180,8 @@ CATZILLA_API const catzilla_router_t *catzilla_server_router(const catzilla_serv
  * Errors:  CATZILLA_ERR_ADDRESS_IN_USE, also where several workers would share the port,
  *          CATZILLA_ERR_ADDRESS for a host that is not numeric or not this machine's and for a
  *          path that cannot be had, CATZILLA_ERR_ACCESS, CATZILLA_ERR_STATE when it listens
- *          already, CATZILLA_ERR_SYSTEM; the server may listen again after each of them.
+ *          already, CATZILLA_ERR_NOMEM, CATZILLA_ERR_SYSTEM; the server may listen again after
+ *          each of them.
  */
 CATZILLA_API int catzilla_server_listen(catzilla_server_t *server);
 
@@ -197,7 +198,8 @@ CATZILLA_API int catzilla_server_port(const catzilla_server_t *server, uint16_t 
  * and the port is free. A server runs once.
  * Threads: one.
  * Errors:  those of catzilla_server_listen(); CATZILLA_ERR_STATE when it runs or has run, or
- *          lives in the caller's loop; CATZILLA_ERR_SYSTEM where a thread cannot be made.
+ *          lives in the caller's loop; CATZILLA_ERR_NOMEM where a loop gets no buffer, after
+ *          which it may run again; CATZILLA_ERR_SYSTEM where a thread cannot be made.
  */
 CATZILLA_API int catzilla_server_run(catzilla_server_t *server);
 
