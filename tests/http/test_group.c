@@ -76,6 +76,49 @@ static int streamed(catzilla_request_t *request, catzilla_response_t *response, 
     return rc != 0 ? rc : catzilla_response_end(response);
 }
 
+/* In the loop, some time after the handler or middleware has returned. */
+static void complete(void *response)
+{
+    note("*");
+    catzilla_response_body(response, CATZILLA_SLICE("late"));
+    catzilla_response_complete(response, 0);
+}
+
+static void fail_late(void *response)
+{
+    note("*");
+    catzilla_response_complete(response, CATZILLA_ERR_SYSTEM);
+}
+
+/* A handler, or a middleware that answers in its place. */
+static int put_off(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_loop_t *loop = catzilla_loop_of(request);
+    note("~");
+    int rc = catzilla_response_defer(response);
+    return rc != 0 ? rc
+                   : catzilla_loop_post(loop, user_data != NULL ? fail_late : complete, response);
+}
+
+static int read_on(catzilla_request_t *request, catzilla_response_t *response,
+                   catzilla_body_event_t event, catzilla_slice_t data, void *user_data)
+{
+    (void)request;
+    (void)data;
+    (void)user_data;
+    if (event == CATZILLA_BODY_END)
+        note("$");
+    return event == CATZILLA_BODY_END ? catzilla_response_body(response, CATZILLA_SLICE("read"))
+                                      : 0;
+}
+
+static int upload(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)response;
+    note("!");
+    return catzilla_request_read_body(request, read_on, user_data);
+}
+
 /* Wants to answer when the reply is made already. */
 static void meddle(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
@@ -91,7 +134,7 @@ static void meddle(catzilla_request_t *request, catzilla_response_t *response, v
 
 static int begin(void **state)
 {
-    catzilla_group_t *api, *users, *locked, *faulty, *meddled;
+    catzilla_group_t *api, *users, *locked, *faulty, *meddled, *taken;
     (void)state;
     host_create(&host, NULL);
     catzilla_group_t *root = catzilla_server_root(host.server);
@@ -114,6 +157,20 @@ static int begin(void **state)
     assert_int_equal(catzilla_group_route(meddled, "GET", "/plain", handler, NULL), 0);
     assert_int_equal(catzilla_group_route(meddled, "GET", "/stream", streamed, NULL), 0);
     assert_int_equal(catzilla_group_use(meddled, NULL, meddle, NULL), 0);
+    assert_int_equal(catzilla_group_route(users, "GET", "/late", put_off, NULL), 0);
+    assert_int_equal(catzilla_group_route(users, "GET", "/failing", put_off, "fails"), 0);
+    assert_int_equal(catzilla_group_route_streaming(locked, "POST", "/upload", upload, NULL), 0);
+    /* What answers in the place of its handlers. */
+    assert_int_equal(catzilla_group_create(api, "/late", &taken), 0);
+    assert_int_equal(catzilla_group_route(taken, "GET", "", handler, NULL), 0);
+    assert_int_equal(catzilla_group_use(taken, before, after, "outer"), 0);
+    assert_int_equal(catzilla_group_use(taken, put_off, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_use(taken, before, after, "inner"), 0);
+    assert_int_equal(catzilla_group_create(api, "/streamed", &taken), 0);
+    assert_int_equal(catzilla_group_route(taken, "GET", "", handler, NULL), 0);
+    assert_int_equal(catzilla_group_use(taken, before, after, "outer"), 0);
+    assert_int_equal(catzilla_group_use(taken, streamed, NULL, NULL), 0);
+    assert_int_equal(catzilla_group_use(taken, before, after, "inner"), 0);
     assert_int_equal(catzilla_group_use(root, before, after, "root"), 0);
     assert_int_equal(catzilla_group_use(api, NULL, after, "api"), 0);
     assert_true(catzilla_router_has(catzilla_server_router(host.server), "GET",
@@ -132,17 +189,30 @@ static int end(void **state)
     return stats.static_arena_usage == 0 ? 0 : -1;
 }
 
-static void expect(const char *path, const char *extra, const char *status, const char *wanted)
+static void expect_reply(const char *request, const char *status, const char *wanted)
 {
-    char request[256];
     size_t size;
-    int length =
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, extra);
-    char *reply = client_exchange(host.port, request, (size_t)length, 0, &size);
+    trace[0] = '\0';
+    char *reply = client_exchange(host.port, request, strlen(request), 0, &size);
     assert_true(size > 12);
     assert_memory_equal(reply + 9, status, 3);
     free(reply);
     assert_string_equal(trace, wanted);
+}
+
+static void expect(const char *path, const char *extra, const char *status, const char *wanted)
+{
+    char request[256];
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, extra);
+    expect_reply(request, status, wanted);
+}
+
+static void expect_post(const char *path, const char *extra, const char *status, const char *wanted)
+{
+    char request[256];
+    snprintf(request, sizeof request,
+             "POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: 4\r\n\r\nbody", path, extra);
+    expect_reply(request, status, wanted);
 }
 
 static void middleware_runs_from_the_outside_in_and_back(void **state)
@@ -204,8 +274,30 @@ static void what_comes_after_a_handler_cannot_answer_anew(void **state)
 {
     (void)state;
     expect("/api/meddle/plain", "", "200", "+root!-api200-root200");
-    trace[0] = '\0';
     expect("/api/meddle/stream", "", "200", "+root!-api200-root200");
+}
+
+static void a_reply_that_is_put_off_is_left_when_it_is_made(void **state)
+{
+    (void)state;
+    expect("/api/users/7/late", "", "200", "+root+users~*-users200-api200-root200");
+    expect("/api/users/7/failing", "", "500", "+root+users~*-users500-api500-root500");
+}
+
+static void middleware_may_put_off_or_stream_in_the_handler_s_place(void **state)
+{
+    (void)state;
+    expect("/api/late", "", "200", "+root+outer~*-outer200-api200-root200");
+    expect("/api/streamed", "", "200", "+root+outer!-outer200-api200-root200");
+}
+
+/* The handler that would read the body never runs, and the body is not waited for. */
+static void a_guard_stands_before_a_body_that_is_read_as_it_comes(void **state)
+{
+    (void)state;
+    expect_post("/api/upload", "", "401", "+root+lock+guard-lock401-api401-root401");
+    expect_post("/api/upload", "Authorization: yes\r\n", "200",
+                "+root+lock+guard+inner!$-inner200-lock200-api200-root200");
 }
 
 static void a_group_that_is_full_leaves_the_others_alone(void **state)
@@ -225,7 +317,6 @@ static void a_group_that_is_full_leaves_the_others_alone(void **state)
     assert_int_equal(catzilla_group_use(other, before, after, "other"), 0);
     host_start(&host);
     expect("/full", "", "200", "!");
-    trace[0] = '\0';
     expect("/other", "", "200", "+other!-other200");
 }
 
@@ -269,6 +360,9 @@ int main(void)
         CASE(the_outermost_runs_for_unknown_paths),
         CASE(a_streamed_reply_is_left_before_its_head),
         CASE(what_comes_after_a_handler_cannot_answer_anew),
+        CASE(a_reply_that_is_put_off_is_left_when_it_is_made),
+        CASE(middleware_may_put_off_or_stream_in_the_handler_s_place),
+        CASE(a_guard_stands_before_a_body_that_is_read_as_it_comes),
         CASE(a_group_that_is_full_leaves_the_others_alone),
         CASE(groups_are_made_before_the_server_runs),
         CASE(malformed_prefixes_are_refused),

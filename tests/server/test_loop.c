@@ -224,6 +224,50 @@ static void a_stream_may_be_given_up_in_any_phase_of_the_loop(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static int heard;
+
+static void count_signal(catzilla_server_t *server, int signum, void *user_data)
+{
+    int *count = user_data;
+    assert_int_equal(signum, SIGUSR1);
+    if (++*count == 2)
+        catzilla_server_drain(server, 0);
+    else if (++heard == 2)
+        raise(signum); /* both have heard the first one */
+}
+
+/* Two servers of one loop each get their call, and the end of one leaves the other its watch. */
+static void signals_are_watched_in_the_caller_s_loop(void **state)
+{
+    catzilla_server_t *servers[2];
+    uv_loop_t loop;
+    int ends = 0, counts[2] = {0, 0};
+    (void)state;
+    uv_loop_init(&loop);
+    for (int i = 0; i < 2; i++) {
+        servers[i] = create(&loop, destroy_at_end, &ends);
+        assert_int_equal(
+            catzilla_server_watch_signal(servers[i], SIGUSR1, count_signal, &counts[i]), 0);
+        assert_int_equal(catzilla_server_watch_signal(servers[i], SIGUSR2, NULL, NULL), 0);
+        assert_int_equal(catzilla_server_watch_signal(servers[i], SIGKILL, NULL, NULL),
+                         CATZILLA_ERR_INVALID);
+        start(servers[i]);
+    }
+    raise(SIGUSR1);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(ends, 2);
+    assert_int_equal(counts[0], 2);
+    assert_int_equal(counts[1], 2);
+    /* No callback stops. */
+    catzilla_server_t *server = create(&loop, destroy_at_end, &ends);
+    assert_int_equal(catzilla_server_watch_signal(server, SIGUSR2, NULL, NULL), 0);
+    start(server);
+    raise(SIGUSR2);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(ends, 3);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void no_loop_and_several_workers_are_refused(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -249,6 +293,7 @@ int main(void)
         cmocka_unit_test(destroy_may_come_first),
         cmocka_unit_test(the_loop_goes_on_without_the_server),
         cmocka_unit_test(a_stream_may_be_given_up_in_any_phase_of_the_loop),
+        cmocka_unit_test(signals_are_watched_in_the_caller_s_loop),
         cmocka_unit_test(no_loop_and_several_workers_are_refused),
     };
     signal(SIGPIPE, SIG_IGN); /* as whoever lends a loop must */
