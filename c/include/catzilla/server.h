@@ -231,11 +231,26 @@ CATZILLA_API int catzilla_server_stop(catzilla_server_t *server);
  * `max_connections` too, then no more come; those without a request are closed, the others after
  * the reply that they are about, and catzilla_server_run() or _join() returns. What is still open
  * after `deadline_ms`, or at a catzilla_server_stop() before that, is cut off; 0 is no deadline.
- * Later calls change nothing.
+ * A reply that is put off or streamed and an upgraded connection end when their owners end them,
+ * who are told by catzilla_server_on_drain(). Later calls change nothing.
  * Threads: any; async-signal-safe.
  * Errors:  none known; 0.
  */
 CATZILLA_API int catzilla_server_drain(catzilla_server_t *server, uint32_t deadline_ms);
+
+/**
+ * Has `call` called in each of the server's loops when a drain begins there, after the idle
+ * connections have been closed. A reply that is put off or streamed, an event stream and an
+ * upgraded connection last until their owners end them: this is where those learn that it is time,
+ * since without a deadline the drain waits for them for ever. NULL takes the call back.
+ * Memory:  borrows `user_data` until the server is destroyed.
+ * Threads: one at a time, before the server runs; `call` in the thread of `loop`.
+ * Errors:  CATZILLA_ERR_STATE once the server runs.
+ */
+CATZILLA_API int catzilla_server_on_drain(catzilla_server_t *server,
+                                          void (*call)(catzilla_server_t *server,
+                                                       catzilla_loop_t *loop, void *user_data),
+                                          void *user_data);
 
 /* How a drain went. Fields are only ever added at the end. */
 typedef struct catzilla_drain_report {

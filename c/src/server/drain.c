@@ -75,6 +75,10 @@ void cz_drain_begin(cz_worker_t *worker)
     cz_listener_close_all(worker);
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
         drain_one(at);
+    catzilla_server_t *server = worker->server;
+    /* Streams end when their owners say so, who may do it right here. */
+    if (server->on_drain != NULL)
+        server->on_drain(server, (catzilla_loop_t *)(void *)worker, server->on_drain_data);
     cz_drain_check(worker);
 }
 
@@ -108,6 +112,18 @@ int catzilla_server_drain(catzilla_server_t *server, uint32_t deadline_ms)
     atomic_store(&server->drain_set, true);
     if (!atomic_load(&server->stop_asked))
         cz_server_wake(server);
+    return 0;
+}
+
+int catzilla_server_on_drain(catzilla_server_t *server,
+                             void (*call)(catzilla_server_t *server, catzilla_loop_t *loop,
+                                          void *user_data),
+                             void *user_data)
+{
+    if (server->state != CZ_SERVER_IDLE)
+        return CATZILLA_ERR_STATE;
+    server->on_drain = call;
+    server->on_drain_data = user_data;
     return 0;
 }
 

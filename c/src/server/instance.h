@@ -44,6 +44,8 @@ struct catzilla_server {
     _Atomic(uint32_t) drained_workers;
     uv_timer_t drain_timer; /* in the loop of the first worker */
     bool drain_timed;       /* it is open */
+    void (*on_drain)(catzilla_server_t *server, catzilla_loop_t *loop, void *user_data);
+    void *on_drain_data;
     uint64_t drain_live_bytes[6];
     bool listening;
     bool threaded;  /* started by catzilla_server_start(), not joined yet */
