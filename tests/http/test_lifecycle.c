@@ -1,6 +1,7 @@
 /* Servers come and go: in turn, at once, stopped early, on a port that is taken. */
 #include "host.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -23,9 +24,28 @@ static void expect_hello(uint16_t port)
     free(reply);
 }
 
+static size_t descriptors(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static size_t general_bytes(void)
+{
+    size_t live = 0;
+    catzilla_memory_get_arena_stats(CATZILLA_MEMORY_GENERAL, &live, NULL);
+    return live;
+}
+
 static void two_hundred_servers_start_and_stop(void **state)
 {
     catzilla_memory_stats_t before, after;
+    size_t open_before = 0, general_before = 0;
     (void)state;
     for (int i = 0; i < 200; i++) {
         host_t host;
@@ -33,9 +53,14 @@ static void two_hundred_servers_start_and_stop(void **state)
         if (i % 10 == 0)
             expect_hello(host.port);
         host_stop(&host);
-        if (i == 9)
-            catzilla_memory_get_stats(&before);
+        if (i != 9)
+            continue;
+        catzilla_memory_get_stats(&before);
+        open_before = descriptors();
+        general_before = general_bytes();
     }
+    assert_int_equal(descriptors(), open_before);
+    assert_int_equal(general_bytes(), general_before);
     catzilla_memory_get_stats(&after);
     assert_int_equal(after.request_arena, before.request_arena);
     assert_int_equal(after.request_arena_usage, before.request_arena_usage);

@@ -16,19 +16,21 @@
 
 #define WORKERS 4
 #define CLIENTS 8
+#define PLACES  32
 
 static const char get[] = "GET /thread HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static _Thread_local unsigned own_number;
 
 /* Answers with a number that differs from thread to thread. */
 static int thread_number(catzilla_request_t *request, catzilla_response_t *response,
                          void *user_data)
 {
-    static _Thread_local unsigned own;
     unsigned char text[4];
     (void)request;
-    if (own == 0)
-        own = atomic_fetch_add((atomic_uint *)user_data, 1) + 1;
-    text[0] = (unsigned char)('0' + own % 10);
+    if (own_number == 0)
+        own_number = atomic_fetch_add((atomic_uint *)user_data, 1) + 1;
+    text[0] = (unsigned char)('0' + own_number % 10);
     return catzilla_response_body(response, (catzilla_slice_t){(const char *)text, 1});
 }
 
@@ -176,29 +178,33 @@ static void a_taken_port_is_an_error_for_several_too(void **state)
 static void the_connection_limit_is_that_of_all_workers(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
-    int fds[8];
+    int fds[2 * PLACES];
     atomic_uint threads;
     host_t host;
     (void)state;
     options.workers = WORKERS;
-    options.max_connections = 4;
+    options.max_connections = PLACES;
     host_with_workers(&host, &threads, &options);
     host_start(&host);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < PLACES; i++) {
         fds[i] = client_connect(host.port);
         ask(fds[i]);
     }
-    /* These four wait in whichever listener they came to, for a place in any worker. */
-    for (int i = 4; i < 8; i++) {
+    /* These wait in whichever listener they came to, for a place in any worker. */
+    for (int i = PLACES; i < 2 * PLACES; i++) {
         fds[i] = client_connect(host.port);
         client_send(fds[i], get, sizeof get - 1);
     }
+    /* A worker that has answered twice since then has come by its listener, and they are enough
+     * that none of four workers is without one of those. */
+    for (int i = 0; i < 2 * PLACES; i++)
+        ask(fds[i % PLACES]);
     char byte;
-    for (int i = 4; i < 8; i++)
+    for (int i = PLACES; i < 2 * PLACES; i++)
         assert_int_equal(recv(fds[i], &byte, 1, MSG_DONTWAIT), -1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < PLACES; i++)
         close(fds[i]);
-    for (int i = 4; i < 8; i++) {
+    for (int i = PLACES; i < 2 * PLACES; i++) {
         client_receive(fds[i], &byte, 1);
         assert_int_equal(byte, 'H');
         close(fds[i]);
@@ -242,34 +248,51 @@ static void an_address_has_no_more_than_its_share(void **state)
     host_stop(&host);
 }
 
-/* The number of processors that the answering thread may run on. */
-static int processors(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+/* The processors of each thread that has answered, by its number. */
+typedef struct pins {
+    atomic_uint threads;
+    cpu_set_t of[WORKERS + 1];
+} pins_t;
+
+static int note_processors(catzilla_request_t *request, catzilla_response_t *response,
+                           void *user_data)
 {
-    cpu_set_t set;
-    char text[1];
-    (void)request;
-    (void)user_data;
-    pthread_getaffinity_np(pthread_self(), sizeof set, &set);
-    text[0] = (char)('0' + CPU_COUNT(&set) % 10);
-    return catzilla_response_body(response, (catzilla_slice_t){text, 1});
+    pins_t *pins = user_data;
+    int rc = thread_number(request, response, &pins->threads);
+    if (own_number <= WORKERS)
+        pthread_getaffinity_np(pthread_self(), sizeof(cpu_set_t), &pins->of[own_number]);
+    return rc;
 }
 
 static void pinned_workers_have_one_processor_each(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    cpu_set_t all, taken;
+    pins_t pins = {0};
     host_t host;
     (void)state;
-    options.workers = 3;
+    options.workers = WORKERS;
     options.pin_workers = 1;
     host_create(&host, &options);
-    assert_int_equal(catzilla_server_route(host.server, "GET", "/thread", processors, NULL), 0);
+    assert_int_equal(catzilla_server_route(host.server, "GET", "/thread", note_processors, &pins),
+                     0);
     host_start(&host);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 500 && atomic_load(&pins.threads) < WORKERS; i++) {
         int fd = client_connect(host.port);
-        assert_int_equal(ask(fd), 1);
+        ask(fd);
         close(fd);
     }
     host_stop(&host);
+    assert_int_equal(atomic_load(&pins.threads), WORKERS);
+    CPU_ZERO(&taken);
+    for (unsigned i = 1; i <= WORKERS; i++) {
+        assert_int_equal(CPU_COUNT(&pins.of[i]), 1);
+        CPU_OR(&taken, &taken, &pins.of[i]);
+    }
+    /* In turn: none has a second worker before each has its first. */
+    pthread_getaffinity_np(pthread_self(), sizeof all, &all);
+    int distinct = CPU_COUNT(&all) < WORKERS ? CPU_COUNT(&all) : WORKERS;
+    assert_int_equal(CPU_COUNT(&taken), distinct);
 }
 
 static void servers_stopped_while_they_start_end(void **state)
