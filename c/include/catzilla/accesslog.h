@@ -10,6 +10,7 @@ extern "C" {
 /* Opaque; lives in the general class. Any number of servers may write to one. */
 typedef struct catzilla_accesslog catzilla_accesslog_t;
 
+/* What a line looks like. */
 typedef enum catzilla_accesslog_format {
     CATZILLA_ACCESSLOG_COMMON = 0,   /* NCSA's: host - - [date] "request line" status bytes */
     CATZILLA_ACCESSLOG_COMBINED = 1, /* with Referer and User-Agent behind it */
@@ -28,6 +29,7 @@ typedef struct catzilla_accesslog_options {
     void *log_data;             /* handed to `log` */
 } catzilla_accesslog_options_t;
 
+/* The defaults, and neither a path nor a descriptor. */
 #define CATZILLA_ACCESSLOG_OPTIONS_INIT                                                            \
     {                                                                                              \
         sizeof(catzilla_accesslog_options_t), NULL, -1, CATZILLA_ACCESSLOG_COMBINED, 64u << 10,    \
@@ -59,6 +61,7 @@ CATZILLA_API void catzilla_accesslog_destroy(catzilla_accesslog_t *log);
 /**
  * A catzilla_access_fn whose user data is the log: puts one line where the thread finds it, and
  * never waits for the file. When that is too slow the line is dropped and counted.
+ * Memory:  copies what it needs of `access`.
  * Threads: any; workers do not wait for one another.
  */
 CATZILLA_API void catzilla_accesslog_write(const catzilla_access_t *access, void *log);
@@ -81,6 +84,7 @@ CATZILLA_API uint64_t catzilla_accesslog_dropped(const catzilla_accesslog_t *log
 /**
  * Writes one line, its end included, for a program with a log of its own. Long values are cut.
  * Returns the line's length; nothing is written where `size` is less than 8192, and 0 returned.
+ * Memory:  keeps nothing of `access`; writes to `out`, without a NUL.
  * Threads: any.
  */
 CATZILLA_API size_t catzilla_accesslog_line(int format, const catzilla_access_t *access, char *out,

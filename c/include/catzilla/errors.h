@@ -30,6 +30,7 @@ extern "C" {
     XX(SYNTAX, -42, "malformed input")                                                             \
     XX(DESCRIPTORS, -43, "no more file descriptors")
 
+/* Negative numbers, as functions return them. */
 enum catzilla_error {
 #define CATZILLA_ERROR_ENUM(name, number, text) CATZILLA_ERR_##name = (number),
     CATZILLA_ERROR_MAP(CATZILLA_ERROR_ENUM)

@@ -62,6 +62,7 @@ CATZILLA_API int catzilla_server_add_activation(catzilla_server_t *server, size_
 /**
  * Tells the service manager `state`, such as "READY=1", "STOPPING=1" or "MAINPID=42". Does nothing
  * where NOTIFY_SOCKET names nobody to tell.
+ * Memory:  keeps nothing of `state`.
  * Threads: any, while nobody changes the environment.
  * Errors:  CATZILLA_ERR_ADDRESS for a NOTIFY_SOCKET that is no path, CATZILLA_ERR_SYSTEM where
  *          the manager takes nothing.

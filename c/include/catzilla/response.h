@@ -32,6 +32,7 @@ CATZILLA_API int catzilla_response_status(catzilla_response_t *response, int sta
 /**
  * The status set so far.
  * Threads: the request's loop.
+ * Errors:  none; 200 where none was set.
  */
 CATZILLA_API int catzilla_response_get_status(const catzilla_response_t *response);
 
@@ -136,6 +137,7 @@ typedef struct catzilla_stream {
     void *user_data;
 } catzilla_stream_t;
 
+/* No function and no user data. */
 #define CATZILLA_STREAM_INIT                                                                       \
     {                                                                                              \
         sizeof(catzilla_stream_t), NULL, NULL, NULL, NULL                                          \

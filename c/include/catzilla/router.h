@@ -109,6 +109,7 @@ CATZILLA_API int catzilla_router_at(const catzilla_router_t *router, size_t inde
 
 /**
  * Whether a route with this method and exactly this pattern was added.
+ * Memory:  keeps nothing of the texts.
  * Threads: any, while nobody adds.
  */
 CATZILLA_API bool catzilla_router_has(const catzilla_router_t *router, const char *method,
@@ -117,6 +118,7 @@ CATZILLA_API bool catzilla_router_has(const catzilla_router_t *router, const cha
 /**
  * Writes in words what a lookup does with a path, segment by segment and ended by NUL, and
  * returns the length of the whole text, as snprintf does.
+ * Memory:  keeps nothing of the texts; writes to `out`.
  * Threads: any, while nobody adds.
  * Errors:  none; a text longer than `size` is cut.
  */

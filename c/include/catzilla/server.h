@@ -85,6 +85,7 @@ typedef struct catzilla_server_options {
     int pin_workers; /* each worker's thread stays on a processor of its own, in turn */
 } catzilla_server_options_t;
 
+/* The defaults. */
 #define CATZILLA_SERVER_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
@@ -158,6 +159,7 @@ CATZILLA_API catzilla_loop_t *catzilla_loop_of(const catzilla_request_t *request
 /**
  * Has `call` called with `user_data` in a loop soon, for threads that have something for a reply
  * which they do not own.
+ * Memory:  borrows `user_data` until the call.
  * Threads: any.
  * Errors:  CATZILLA_ERR_STATE when the server has stopped, CATZILLA_ERR_NOMEM; `call` is not
  *          called then.
@@ -261,6 +263,7 @@ typedef struct catzilla_drain_report {
     uint64_t live_bytes[6]; /* of each class, by catzilla_memory_type_t, in the whole process */
 } catzilla_drain_report_t;
 
+/* Nothing yet. */
 #define CATZILLA_DRAIN_REPORT_INIT                                                                 \
     {                                                                                              \
         sizeof(catzilla_drain_report_t), 0, 0, 0,                                                  \
@@ -312,12 +315,14 @@ CATZILLA_API int catzilla_server_use_class_memory(void);
 
 /**
  * The version of the libuv in use, such as "1.44.2".
+ * Memory:  the text is constant.
  * Threads: any.
  */
 CATZILLA_API const char *catzilla_server_libuv_version(void);
 
 /**
  * The version of the llhttp built in, such as "9.2.1".
+ * Memory:  the text is constant.
  * Threads: any.
  */
 CATZILLA_API const char *catzilla_server_llhttp_version(void);

@@ -29,6 +29,8 @@ typedef struct catzilla_static_options {
     int list;   /* 1: a directory without an index answers with a list of its files; 0: 404 */
     int hidden; /* 1: names that begin with a dot are served too; 0: 404 */
 } catzilla_static_options_t;
+
+/* The defaults. */
 #define CATZILLA_STATIC_OPTIONS_INIT                                                               \
     {                                                                                              \
         sizeof(catzilla_static_options_t), "index.html", NULL, NULL, 0, 0, 0                       \
