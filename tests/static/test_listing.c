@@ -15,6 +15,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+/* What the pages gather their entries in. */
+static catzilla_region_t *region;
+
 static char base[] = "/tmp/catzilla-listing-XXXXXX";
 static int directory;
 
@@ -50,7 +53,9 @@ static char *page_of(bool is_root, bool hidden)
     size_t size;
     assert_int_equal(lseek(directory, 0, SEEK_SET), 0);
     assert_int_equal(
-        cz_listing_write(directory, CATZILLA_SLICE("/<&/"), is_root, hidden, &page, &size), 0);
+        cz_listing_write(region, directory, CATZILLA_SLICE("/<&/"), is_root, hidden, &page, &size),
+        0);
+    catzilla_region_reset(region);
     page = catzilla_response_realloc(page, size + 1);
     assert_non_null(page);
     page[size] = '\0';
@@ -131,7 +136,9 @@ static void running_out_of_memory_leaves_nothing_live(void **state)
             catzilla_memory_get_arena_stats(classes[i], &before, NULL);
             assert_int_equal(catzilla_memory_fail_after(classes[i], successes), 0);
             assert_int_equal(lseek(directory, 0, SEEK_SET), 0);
-            rc = cz_listing_write(directory, CATZILLA_SLICE("/"), true, false, &page, &size);
+            rc =
+                cz_listing_write(region, directory, CATZILLA_SLICE("/"), true, false, &page, &size);
+            catzilla_region_reset(region);
             if (rc == 0)
                 catzilla_response_free(page);
             else if (rc != CATZILLA_ERR_NOMEM || page != NULL)
@@ -145,10 +152,79 @@ static void running_out_of_memory_leaves_nothing_live(void **state)
     }
 }
 
+/* Makes or removes files and FIFOs with names of a length. */
+static void crowd(int fd, unsigned files, unsigned fifos, int length, bool make)
+{
+    char name[256];
+    for (unsigned i = 0; i < files + fifos; i++) {
+        snprintf(name, sizeof name, "%0*u", length, i);
+        if (!make)
+            assert_int_equal(unlinkat(fd, name, 0), 0);
+        else if (i < files)
+            close(openat(fd, name, O_WRONLY | O_CREAT, 0644));
+        else
+            assert_int_equal(mkfifoat(fd, name, 0644), 0);
+    }
+}
+
+static size_t entries_in(const char *page)
+{
+    size_t count = 0;
+    for (const char *at = page; (at = strstr(at, "<tr>")) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* By entries, by what the page holds, and by names that are looked at for nothing. */
+static void a_page_is_bounded_however_much_there_is(void **state)
+{
+    static const struct {
+        unsigned files, fifos;
+        int length;
+        size_t least, most;
+    } row[] = {
+        {CZ_LISTING_MOST - 5, 0, 10, CZ_LISTING_MOST, CZ_LISTING_MOST},
+        {CZ_LISTING_MOST + 50, 0, 10, CZ_LISTING_MOST, CZ_LISTING_MOST},
+        {CZ_LISTING_MOST + 50, 0, 250, CZ_LISTING_MOST / 2, CZ_LISTING_MOST},
+        {10, CZ_LISTING_NAMES, 10, 0, 15},
+    };
+    static const char cut[] = "There are more entries than this page shows.";
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        crowd(directory, row[i].files, row[i].fifos, row[i].length, true);
+        char *page = page_of(true, false);
+        crowd(directory, row[i].files, row[i].fifos, row[i].length, false);
+        size_t count = entries_in(page);
+        if (count < row[i].least || count > row[i].most)
+            fail_msg("row %zu: %zu entries", i, count);
+        assert_int_equal(strstr(page, cut) != NULL, i > 0);
+        assert_true(strlen(page) < CZ_LISTING_BYTES + 8192);
+        catzilla_free(page);
+    }
+}
+
+static void what_a_page_gathers_counts_among_what_a_request_may_hold(void **state)
+{
+    char *page;
+    size_t size;
+    (void)state;
+    crowd(directory, 500, 0, 200, true);
+    assert_int_equal(lseek(directory, 0, SEEK_SET), 0);
+    catzilla_region_set_limit(region, 65536);
+    int rc = cz_listing_write(region, directory, CATZILLA_SLICE("/"), true, false, &page, &size);
+    catzilla_region_reset(region);
+    catzilla_region_set_limit(region, SIZE_MAX);
+    crowd(directory, 500, 0, 200, false);
+    assert_int_equal(rc, CATZILLA_ERR_NOMEM);
+    assert_null(page);
+}
+
 int main(void)
 {
     /* Only debug mode lets allocations fail. */
     if (catzilla_memory_set_debug(1) != 0)
+        return 1;
+    if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_escaped_as_links_and_as_text),
@@ -156,6 +232,11 @@ int main(void)
         cmocka_unit_test(what_is_not_served_is_not_shown),
         cmocka_unit_test(a_page_leaves_nothing_live),
         cmocka_unit_test(running_out_of_memory_leaves_nothing_live),
+        cmocka_unit_test(a_page_is_bounded_however_much_there_is),
+        cmocka_unit_test(what_a_page_gathers_counts_among_what_a_request_may_hold),
     };
-    return cmocka_run_group_tests_name("static/listing", tests, plant_directory, remove_directory);
+    int failed =
+        cmocka_run_group_tests_name("static/listing", tests, plant_directory, remove_directory);
+    catzilla_region_destroy(region);
+    return failed;
 }

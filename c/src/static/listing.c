@@ -29,7 +29,8 @@ typedef struct entries {
     entry_t *at;
     size_t count;
     size_t room;
-    bool is_cut; /* there were more than CZ_LISTING_MOST */
+    size_t names; /* that were looked at */
+    bool is_cut;  /* there is more than is looked at */
 } entries_t;
 
 /* Text that grows in the response class. Once out of memory it stays so. */
@@ -103,21 +104,22 @@ static void page_add_link(page_t *page, const char *name)
     }
 }
 
-static int entries_add(entries_t *entries, const char *name, const struct stat *status)
+static int entries_add(catzilla_region_t *region, entries_t *entries, const char *name,
+                       const struct stat *status)
 {
     if (entries->count == entries->room) {
         size_t room = entries->room == 0 ? 64 : entries->room * 2;
-        entry_t *at = catzilla_request_realloc(entries->at, room * sizeof *at);
+        entry_t *at = catzilla_region_alloc(region, room * sizeof *at);
         if (at == NULL)
             return CATZILLA_ERR_NOMEM;
+        if (entries->count > 0)
+            memcpy(at, entries->at, entries->count * sizeof *at);
         entries->at = at;
         entries->room = room;
     }
-    size_t size = strlen(name) + 1;
-    char *copy = catzilla_request_alloc(size);
+    char *copy = catzilla_region_strdup(region, name);
     if (copy == NULL)
         return CATZILLA_ERR_NOMEM;
-    memcpy(copy, name, size);
     entries->at[entries->count++] = (entry_t){
         .name = copy,
         .size = (uint64_t)status->st_size,
@@ -127,34 +129,39 @@ static int entries_add(entries_t *entries, const char *name, const struct stat *
     return 0;
 }
 
-static void entries_release(entries_t *entries)
+/* Whether the directory itself tells that it is nothing to serve, which saves asking for it. */
+static bool is_other_kind(unsigned char type)
 {
-    for (size_t i = 0; i < entries->count; i++)
-        catzilla_request_free(entries->at[i].name);
-    catzilla_request_free(entries->at);
+    return type != DT_REG && type != DT_DIR && type != DT_LNK && type != DT_UNKNOWN;
 }
 
 /*
  * Adds what can be served. A link is told by what it leads to only when followed, which may be out
  * of the root, so it shows as it lies there.
  */
-static int entries_consider(entries_t *entries, int fd, const char *name, bool hidden)
+static int entries_consider(catzilla_region_t *region, entries_t *entries, int fd,
+                            const struct dirent64 *entry, bool hidden)
 {
     struct stat status;
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || (name[0] == '.' && !hidden))
+    const char *name = entry->d_name;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return 0;
+    bool is_skipped = (name[0] == '.' && !hidden) || is_other_kind(entry->d_type);
+    if (entries->names++ == CZ_LISTING_NAMES ||
+        (!is_skipped && entries->count == CZ_LISTING_MOST)) {
+        entries->is_cut = true;
+        return 0;
+    }
+    if (is_skipped)
         return 0;
     if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return 0; /* gone since */
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode))
         return 0;
-    if (entries->count == CZ_LISTING_MOST) {
-        entries->is_cut = true;
-        return 0;
-    }
-    return entries_add(entries, name, &status);
+    return entries_add(region, entries, name, &status);
 }
 
-static int entries_read(entries_t *entries, int fd, bool hidden)
+static int entries_read(catzilla_region_t *region, entries_t *entries, int fd, bool hidden)
 {
     _Alignas(struct dirent64) char buffer[8192];
     while (!entries->is_cut) {
@@ -163,9 +170,9 @@ static int entries_read(entries_t *entries, int fd, bool hidden)
             return CATZILLA_ERR_SYSTEM;
         if (size == 0)
             return 0;
-        for (ssize_t at = 0; at < size;) {
+        for (ssize_t at = 0; at < size && !entries->is_cut;) {
             const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
-            int rc = entries_consider(entries, fd, entry->d_name, hidden);
+            int rc = entries_consider(region, entries, fd, entry, hidden);
             if (rc != 0)
                 return rc;
             at += entry->d_reclen;
@@ -205,15 +212,15 @@ static void page_add_entry(page_t *page, const entry_t *entry)
     page_add_text(page, "</td></tr>\n");
 }
 
-int cz_listing_write(int fd, catzilla_slice_t path, bool is_root, bool hidden, char **out,
-                     size_t *size)
+int cz_listing_write(catzilla_region_t *region, int fd, catzilla_slice_t path, bool is_root,
+                     bool hidden, char **out, size_t *size)
 {
     entries_t entries = {.at = NULL};
     page_t page = {.data = NULL};
     *out = NULL;
-    int rc = entries_read(&entries, fd, hidden);
+    int rc = entries_read(region, &entries, fd, hidden);
     if (rc != 0)
-        goto release;
+        return rc;
     if (entries.count > 0)
         qsort(entries.at, entries.count, sizeof *entries.at, compare);
     page_add_text(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -230,20 +237,18 @@ int cz_listing_write(int fd, catzilla_slice_t path, bool is_root, bool hidden, c
     page_add_text(&page, "</h1>\n<table>\n");
     if (!is_root)
         page_add_text(&page, "<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
-    for (size_t i = 0; i < entries.count; i++)
-        page_add_entry(&page, &entries.at[i]);
+    size_t shown = 0;
+    while (shown < entries.count && page.size <= CZ_LISTING_BYTES)
+        page_add_entry(&page, &entries.at[shown++]);
     page_add_text(&page, "</table>\n");
-    if (entries.is_cut)
+    if (entries.is_cut || shown < entries.count)
         page_add_text(&page, "<p>There are more entries than this page shows.</p>\n");
     page_add_text(&page, "</body>\n</html>\n");
     if (page.failed) {
         catzilla_response_free(page.data);
-        rc = CATZILLA_ERR_NOMEM;
-        goto release;
+        return CATZILLA_ERR_NOMEM;
     }
     *out = page.data;
     *size = page.size;
-release:
-    entries_release(&entries);
-    return rc;
+    return 0;
 }

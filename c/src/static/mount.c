@@ -146,13 +146,16 @@ static int answer_error(catzilla_response_t *response, int code)
     return code;
 }
 
-static int answer_with_list(const catzilla_static_t *mount, const catzilla_request_t *request,
+static int answer_with_list(const catzilla_static_t *mount, catzilla_request_t *request,
                             catzilla_response_t *response, int fd, bool is_root)
 {
     char *page;
     size_t size;
-    int rc =
-        cz_listing_write(fd, catzilla_request_path(request), is_root, mount->hidden, &page, &size);
+    catzilla_region_t *region = catzilla_request_region(request);
+    if (region == NULL)
+        return CATZILLA_ERR_NOMEM;
+    int rc = cz_listing_write(region, fd, catzilla_request_path(request), is_root, mount->hidden,
+                              &page, &size);
     if (rc != 0)
         return rc;
     rc = catzilla_response_header(response, CATZILLA_SLICE("Content-Type"),
