@@ -1,8 +1,10 @@
 /*
  * Looking a path up. The walk follows the path's segments through the tree, tries children in
- * the order of their precedence and steps back when one leads nowhere. Each node is visited at
- * most once a lookup, as one path leads to it, and a child by text costs one hash: the number of
- * routes does not matter.
+ * the order of their precedence and steps back when one leads nowhere. A child by text costs one
+ * hash, however many siblings it has. A node is visited at most once a lookup, as one sequence of
+ * children leads to it. So a lookup costs a step for each segment where at most one child of a node
+ * takes a segment and leads on; where text, typed and plain parameters overlap it may try every
+ * node that fits a beginning of the path, and what bounds it is how many of those were added.
  */
 #include "router/tree.h"
 
