@@ -98,7 +98,8 @@ typedef struct catzilla_server_options {
  * Memory:  copies the options, the host included, into the general class.
  * Threads: any.
  * Errors:  CATZILLA_ERR_INVALID for options that contradict themselves or are newer than the
- *          library; CATZILLA_ERR_NOMEM; CATZILLA_ERR_SYSTEM where no loop can be made.
+ *          library, and for a host of 64 characters or more; CATZILLA_ERR_NOMEM;
+ *          CATZILLA_ERR_SYSTEM where no loop can be made.
  */
 CATZILLA_API int catzilla_server_create(const catzilla_server_options_t *options,
                                         catzilla_server_t **out);
