@@ -11,8 +11,10 @@ extern "C" {
 
 /*
  * Opaque; lives in the request class. Slices taken from a request are borrowed until its reply
- * is complete: copy what must live longer into the class of its new life. All accessors belong
- * to the thread of the request's loop, where its handler runs.
+ * is complete: copy what must live longer into the class of its new life. Where a handler puts the
+ * reply off, streams it or upgrades, those taken before that end with the handler's return, and
+ * asking again gives such as last; only a streaming route's stay. All accessors belong to the
+ * thread of the request's loop, where its handler runs.
  */
 typedef struct catzilla_request catzilla_request_t;
 
@@ -49,7 +51,8 @@ CATZILLA_API catzilla_slice_t catzilla_request_path(const catzilla_request_t *re
 CATZILLA_API catzilla_slice_t catzilla_request_query(const catzilla_request_t *request);
 
 /**
- * The whole body, chunked coding removed; empty where the request has none.
+ * The whole body, chunked coding removed; empty where the request has none. On a streaming route
+ * it is the piece that the reader is being told of.
  * Memory:  borrowed until the reply is complete.
  * Threads: the request's loop.
  */
@@ -128,7 +131,7 @@ CATZILLA_API int catzilla_request_query_at(catzilla_request_t *request, size_t i
 
 /**
  * The value of the field `name` of a body that is a urlencoded form, decoded; the first one where
- * it is repeated. A body of another Content-Type has none.
+ * it is repeated. A body of another Content-Type has none, nor has that of a streaming route.
  * Memory:  borrowed until the reply is complete; the index, and what has escapes, is in the
  *          request's memory.
  * Threads: the request's loop.

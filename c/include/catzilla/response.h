@@ -102,9 +102,10 @@ CATZILLA_API int catzilla_response_early_hint(catzilla_response_t *response, cat
 /**
  * Puts the reply off: the handler returns without it, and what it returns is ignored. Request and
  * response then belong to whoever calls catzilla_response_complete(), in whatever thread, until
- * that call; slices taken from the request before end with this one. The connection's next
- * requests wait, and catzilla_server_run() does not return before every reply put off is
- * completed, also when its connection is lost meanwhile.
+ * that call. Slices taken from the request before end with the handler's return, unless its route
+ * is a streaming one: ask for them again. The connection's next requests wait, and
+ * catzilla_server_run() does not return before every reply put off is completed, also when its
+ * connection is lost meanwhile.
  * Memory:  copies head and body of the request into the request class.
  * Threads: the request's loop, in the handler.
  * Errors:  CATZILLA_ERR_STATE when it is put off already, while a body is still to come, and for
@@ -148,7 +149,8 @@ typedef struct catzilla_stream {
  * catzilla_response_write() and catzilla_response_end(), in chunks or, for a peer that speaks 1.0,
  * up to the connection's end, which is a reset where the body was cut off. What the handler returns
  * is ignored then.
- * Memory:  copies the struct; `response` and its request live until on_close.
+ * Memory:  copies the struct; `response` and its request live until on_close. Slices taken from the
+ *          request before end with the handler's return, as for catzilla_response_defer().
  * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later.
  * Errors:  CATZILLA_ERR_STATE for a reply that is sent and where catzilla_response_defer() has it,
  *          CATZILLA_ERR_CLOSED, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM; on_close is not called
@@ -198,7 +200,7 @@ CATZILLA_API int catzilla_response_event(catzilla_response_t *response, catzilla
 /**
  * Answers 101 and hands the raw connection over: on_data gets what the peer sends, and
  * catzilla_response_write() and _end() send without framing. The fields set so far go with it.
- * Memory:  copies `protocol` and the struct.
+ * Memory:  copies `protocol` and the struct; else as catzilla_response_stream().
  * Threads: the request's loop, in the handler.
  * Errors:  CATZILLA_ERR_STATE for a request that asks for no upgrade, CATZILLA_ERR_HEADER for a
  *          protocol that is no token list, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM.

@@ -13,7 +13,7 @@ typedef struct cz_field {
 } cz_field_t;
 
 typedef struct cz_head {
-    char *base;           /* the request's first byte, wherever it lies now */
+    char *base;           /* the request's first byte, wherever the head lies now */
     cz_field_t *fields;   /* storage of the owner */
     uint32_t line_count;  /* of `fields` that are filled: the header section's, then trailers */
     uint32_t field_count; /* of the header section, once it is complete */

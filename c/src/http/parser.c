@@ -23,7 +23,7 @@ static llhttp_t *parser_of(cz_message_t *message)
 
 static uint32_t offset_of(const cz_message_t *message, const char *at)
 {
-    return (uint32_t)(at - message->head.base);
+    return (uint32_t)(at - message->base);
 }
 
 static int refuse(cz_message_t *message, int status)
@@ -98,7 +98,7 @@ static int on_header_value_complete(llhttp_t *parser)
 {
     cz_message_t *message = parser->data;
     cz_field_t *field = message->field;
-    const char *value = message->head.base + field->value;
+    const char *value = message->base + field->value;
     uint32_t size = field->value_size;
     message->field = NULL;
     /* A line that ends in a bare LF is one that another reader might not end there. */
@@ -136,7 +136,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
     if (size > message->max_body_bytes - message->body_total)
         return refuse(message, 413);
     message->body_total += size;
-    char *wanted = message->head.base + message->body + message->body_size;
+    char *wanted = message->base + message->body + message->body_size;
     if (wanted != at)
         memmove(wanted, at, size);
     message->body_size += size;
@@ -187,7 +187,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint
 {
     memcpy(message->state, limits->fresh, sizeof message->state);
     message->head = limits->fresh_head;
-    message->head.base = base;
+    message->base = message->head.base = base;
     message->head.fields = fields;
     message->head.field_capacity =
         field_capacity < limits->max_headers ? field_capacity : limits->max_headers;
@@ -197,6 +197,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint
     message->body_total = message->body = message->body_size = message->extension_bytes = 0;
     message->status = 0;
     message->head_complete = message->paused = message->method_unknown = false;
+    message->head_apart = false;
     parser_of(message)->data = message;
 }
 
@@ -206,7 +207,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint
  */
 static cz_parse_result_t unknown_method(cz_message_t *message, const char *end)
 {
-    const char *at = message->head.base;
+    const char *at = message->base;
     while (end - at >= 2 && at[0] == '\r' && at[1] == '\n')
         at += 2;
     const char *begin = at;
@@ -270,7 +271,7 @@ static bool trailer_overrun(const cz_message_t *message, const char *end)
     if (cz_head_trailer_count(head) == 0)
         return false;
     size_t begin = head->fields[head->field_count].name;
-    return (size_t)(end - head->base) - begin > message->limits->max_header_bytes;
+    return (size_t)(end - message->base) - begin > message->limits->max_header_bytes;
 }
 
 /* What can be held against a request that goes on, 0 for nothing. */
@@ -280,7 +281,7 @@ static int unfinished_status(const cz_message_t *message, const char *end, bool 
     if (!had_head) {
         if (lacks_version(head, end))
             return 400;
-        return head_overrun(message, (size_t)(end - head->base));
+        return head_overrun(message, (size_t)(end - message->base));
     }
     return trailer_overrun(message, end) ? 431 : 0;
 }
@@ -332,8 +333,17 @@ void cz_parser_take_body(cz_message_t *message)
 size_t cz_parser_kept(const cz_message_t *message, const char *end)
 {
     if (!message->head_complete || cz_head_trailer_count(&message->head) > 0)
-        return (size_t)(end - message->head.base);
+        return (size_t)(end - message->base);
     return message->body + message->body_size;
+}
+
+void cz_parser_set_apart(cz_message_t *message, char *place)
+{
+    memcpy(place, message->head.base, message->head.end);
+    message->head.base = place;
+    message->head_apart = true;
+    message->base += message->body;
+    message->body = 0;
 }
 
 #define TEXT_OF(number)       #number

@@ -30,16 +30,18 @@ typedef enum cz_parse_result {
 /* One request as far as it has been read. */
 typedef struct cz_message {
     uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
+    char *base; /* what is kept; the head too, unless it is apart. Trailers are found from here */
     cz_head_t head;
     const cz_limits_t *limits;
     cz_field_t *field;       /* the one being read; NULL: none */
     uint64_t max_body_bytes; /* from the limits; may be set anew when the head is complete */
     uint64_t body_total;     /* received so far, those taken away included */
-    size_t body;             /* offset from head.base of the body's first byte */
+    size_t body;             /* offset from `base` of the body's first byte */
     size_t body_size;        /* decoded and lying together from `body` on */
     size_t extension_bytes;
     int status; /* of a refusal */
     bool head_complete;
+    bool head_apart; /* the head has a place of its own, and stays there */
     bool paused;
     bool method_unknown; /* until its end is seen, which decides between 400 and 501 */
 } cz_message_t;
@@ -58,10 +60,24 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint
 cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size, size_t *used);
 
 /*
- * How many bytes from head.base on must be kept for the next feed, which must put its bytes
- * right behind them: all of an unfinished head, later head and body without the framing.
+ * How many bytes from `base` on must be kept for the next feed, which must put its bytes right
+ * behind them: all of an unfinished head, later head and body without the framing.
  */
 size_t cz_parser_kept(const cz_message_t *message, const char *end);
+
+/* What is kept has been moved to `base`. */
+static inline void cz_parser_move(cz_message_t *message, char *base)
+{
+    message->base = base;
+    if (!message->head_apart)
+        message->head.base = base;
+}
+
+/*
+ * Copies a complete head to `place`, of head.end bytes, where it stays while what follows it moves
+ * on from buffer to buffer; it is no longer among what is kept.
+ */
+void cz_parser_set_apart(cz_message_t *message, char *place);
 
 /* Takes away the body received so far, which its reader has dealt with. */
 void cz_parser_take_body(cz_message_t *message);

@@ -57,6 +57,25 @@ void cz_request_destroy(catzilla_request_t *request)
     cz_pool_give(request->pool, request, request->block_size);
 }
 
+int cz_request_set_apart(catzilla_request_t *request)
+{
+    cz_message_t *message = &request->message;
+    char *place = cz_arena_take(&request->arena, message->head.end);
+    if (place == NULL)
+        return CATZILLA_ERR_NOMEM;
+    cz_parser_set_apart(message, place);
+    return 0;
+}
+
+/* Pairs parsed before are slices of where the bytes were; those of a head apart stay there. */
+static void pairs_forget(catzilla_request_t *request)
+{
+    if (request->message.head_apart)
+        return;
+    request->query.parsed = request->form.parsed = request->cookies.parsed = false;
+    request->query.count = request->form.count = request->cookies.count = 0;
+}
+
 int cz_request_detach(catzilla_request_t *request)
 {
     cz_message_t *message = &request->message;
@@ -72,11 +91,10 @@ int cz_request_detach(catzilla_request_t *request)
     char *block = cz_pool_take(request->pool, size, &request->detached_size);
     if (block == NULL)
         return CATZILLA_ERR_NOMEM;
-    memcpy(block, message->head.base, size);
-    message->head.base = block;
-    /* Pairs parsed before are slices of where the bytes were. */
-    request->query.parsed = request->form.parsed = request->cookies.parsed = false;
-    request->query.count = request->form.count = request->cookies.count = 0;
+    if (size > 0)
+        memcpy(block, message->base, size);
+    cz_parser_move(message, block);
+    pairs_forget(request);
     request->detached = block;
     cz_pool_init(&request->direct, request->pool->alloc, request->pool->free, 0);
     request->arena.pool = &request->direct;
@@ -184,7 +202,7 @@ catzilla_slice_t catzilla_request_query(const catzilla_request_t *request)
 catzilla_slice_t catzilla_request_body(const catzilla_request_t *request)
 {
     const cz_message_t *message = &request->message;
-    catzilla_slice_t body = {message->head.base + message->body, message->body_size};
+    catzilla_slice_t body = {message->base + message->body, message->body_size};
     return body;
 }
 
@@ -218,12 +236,15 @@ catzilla_slice_t catzilla_request_header(const catzilla_request_t *request, cons
 catzilla_slice_t catzilla_request_trailer(const catzilla_request_t *request, const char *name)
 {
     const cz_head_t *head = &request->message.head;
+    const char *base = request->message.base;
     catzilla_slice_t none = {NULL, 0};
     catzilla_slice_t wanted = catzilla_slice_of(name);
     for (uint32_t i = head->field_count; i < head->line_count; i++) {
         const cz_field_t *field = &head->fields[i];
-        if (cz_header_same(cz_head_slice(head, field->name, field->name_size), wanted))
-            return cz_head_slice(head, field->value, field->value_size);
+        catzilla_slice_t said = {base + field->name, field->name_size};
+        catzilla_slice_t value = {base + field->value, field->value_size};
+        if (cz_header_same(said, wanted))
+            return value;
     }
     return none;
 }
@@ -294,6 +315,6 @@ catzilla_region_t *catzilla_request_region(catzilla_request_t *request)
         return request->region;
     const cz_message_t *message = &request->message;
     request->regions = request->ops->regions(request->owner);
-    request->region = cz_regions_take(request->regions, message->body + message->body_size);
+    request->region = cz_regions_take(request->regions, message->head.end + message->body_size);
     return request->region;
 }

@@ -63,6 +63,12 @@ void cz_request_destroy(catzilla_request_t *request);
 size_t cz_request_memory(const catzilla_request_t *request);
 
 /*
+ * Gives a complete head a place of its own in the request's memory, for a handler that runs before
+ * the body has come: its slices stay where they are until the request ends. CATZILLA_ERR_NOMEM.
+ */
+int cz_request_set_apart(catzilla_request_t *request);
+
+/*
  * Copies what the parser still points at into a block of the request's own, so that the request
  * outlives the buffer it came in, and lets another thread take its memory.
  */

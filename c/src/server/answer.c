@@ -288,6 +288,11 @@ void cz_connection_run(cz_connection_t *connection, catzilla_response_t *respons
         run_handler(connection, response);
 }
 
+static bool is_streaming(const catzilla_request_t *request)
+{
+    return ((const cz_route_target_t *)request->route)->streaming;
+}
+
 static void route(cz_connection_t *connection, catzilla_response_t *response)
 {
     catzilla_request_t *request = connection->request;
@@ -295,6 +300,9 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
     catzilla_slice_t allow;
     const cz_routes_t *routes = connection->worker->routes;
     int rc = cz_request_route(request, routes->router, &result, &allow);
+    /* Its reader may pause before the end, and what came behind the head moves meanwhile. */
+    if (rc == 0 && result == CATZILLA_ROUTER_FOUND && is_streaming(request))
+        rc = cz_request_set_apart(request);
     if (rc == 0 && result == CATZILLA_ROUTER_FOUND) {
         cz_connection_run(connection, response);
         return;

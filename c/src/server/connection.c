@@ -108,7 +108,7 @@ static bool own_reserve(cz_connection_t *connection, size_t size)
     if (connection->own_used > 0)
         memcpy(grown, connection->own, connection->own_used);
     if (connection->request != NULL && connection->own != NULL)
-        connection->request->message.head.base = grown;
+        cz_parser_move(&connection->request->message, grown);
     cz_pool_give(pool, connection->own, connection->own_size);
     connection->own = grown;
     connection->own_size = capacity;
@@ -226,7 +226,8 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
     size_t kept = request == NULL ? 0 : cz_parser_kept(&request->message, data);
     size_t rest = (size_t)(end - data);
     size_t size = kept + rest;
-    if (connection->ends) {
+    /* Of a body that its reader has dealt with nothing is left; the next read needs no copy. */
+    if (connection->ends || size == 0) {
         own_release(connection);
         return;
     }
@@ -238,8 +239,8 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
         }
     }
     if (request != NULL) {
-        memmove(connection->own, request->message.head.base, kept);
-        request->message.head.base = connection->own;
+        memmove(connection->own, request->message.base, kept);
+        cz_parser_move(&request->message, connection->own);
     }
     memmove(connection->own + kept, data, rest);
     connection->own_used = size;
@@ -308,6 +309,9 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         return;
     }
     connection->parsing = true;
+    /* A request in progress without a buffer of its own needs nothing of what came before. */
+    if (connection->request != NULL && connection->own == NULL)
+        cz_parser_move(&connection->request->message, data);
     uint64_t now_ns = 0;
     while (data < end && may_parse(connection)) {
         if (connection->request == NULL &&

@@ -23,6 +23,10 @@ void cz_connection_early_begin(cz_connection_t *connection)
         cz_request_route(request, connection->worker->routes->router, &result, &allow) != 0 ||
         result != CATZILLA_ROUTER_FOUND || !((cz_route_target_t *)request->route)->streaming)
         return;
+    if (cz_request_set_apart(request) != 0) {
+        cz_connection_refuse(connection, 503);
+        return;
+    }
     catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
         cz_connection_close(connection);

@@ -1,0 +1,164 @@
+/* Bodies that are read as they come: what their handlers hold meanwhile, and when they are told. */
+#include "stepped.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HEAD                                                                                       \
+    "POST /in/a%20b/c?plain=d&escaped=%65 HTTP/1.1\r\nHost: a\r\nX-User: f\r\nCookie: g=h\r\n"
+#define TAKEN "a b c d e f h"
+
+/* What the handler took, which is borrowed until the reply is complete. */
+typedef struct taken {
+    catzilla_slice_t slices[6];
+} taken_t;
+
+static catzilla_slice_t join(const taken_t *taken, char out[128])
+{
+    catzilla_slice_t text = {out, 0};
+    for (size_t i = 0; i < sizeof taken->slices / sizeof *taken->slices; i++)
+        text.size += (size_t)snprintf(out + text.size, 128 - text.size, "%s%.*s", i == 0 ? "" : " ",
+                                      (int)taken->slices[i].size, taken->slices[i].data);
+    return text;
+}
+
+static void expect_taken(const taken_t *taken)
+{
+    char text[128];
+    catzilla_slice_t now = join(taken, text);
+    if (!catzilla_slice_equal(now, CATZILLA_SLICE(TAKEN)))
+        fail_msg("the slices now say %s", text);
+}
+
+static taken_t take(catzilla_request_t *request)
+{
+    taken_t taken = {
+        {catzilla_request_param(request, "first"), catzilla_request_param(request, "second"),
+         catzilla_request_query_value(request, "plain"),
+         catzilla_request_query_value(request, "escaped"),
+         catzilla_request_header(request, "x-user"), catzilla_request_cookie(request, "g")}};
+    return taken;
+}
+
+static int read_on(catzilla_request_t *request, catzilla_response_t *response,
+                   catzilla_body_event_t event, catzilla_slice_t data, void *user_data)
+{
+    char text[128];
+    const taken_t *taken = user_data;
+    (void)data;
+    expect_taken(taken);
+    taken_t again = take(request);
+    expect_taken(&again);
+    if (event != CATZILLA_BODY_END)
+        return 0;
+    catzilla_response_header(response, CATZILLA_SLICE("X-Sum"),
+                             catzilla_request_trailer(request, "x-sum"));
+    return catzilla_response_body(response, join(taken, text));
+}
+
+static int keeps(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)response;
+    (void)user_data;
+    taken_t *taken = catzilla_request_scratch(request, sizeof *taken);
+    if (taken == NULL)
+        return CATZILLA_ERR_NOMEM;
+    *taken = take(request);
+    return catzilla_request_read_body(request, read_on, taken);
+}
+
+static int hello(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    return catzilla_response_body(response, CATZILLA_SLICE("Hello, World!"));
+}
+
+static void serve(void (*script)(uint16_t port, void *data), void *data)
+{
+    catzilla_server_t *server;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/", hello, NULL), 0);
+    assert_int_equal(
+        catzilla_server_route_streaming(server, "POST", "/in/{first}/{second}", keeps, NULL), 0);
+    assert_int_equal(stepped_run(server, script, data), 0);
+    catzilla_server_destroy(server);
+}
+
+static void turn(int times)
+{
+    while (times-- > 0)
+        stepped_turn();
+}
+
+/* Another client's bytes go wherever bytes are read to. */
+static void say_something_else(int fd)
+{
+    static char text[2000], reply[4096];
+    size_t size = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\nX-Secret: ");
+    memset(text + size, 'S', 1500);
+    memcpy(text + size + 1500, "\r\n\r\n", 4);
+    assert_true(stepped_send(fd, text, size + 1504));
+    assert_true(stepped_receive(fd, reply, sizeof reply, 13) > 13);
+}
+
+typedef struct tape {
+    const char *text;
+    const char *sum; /* the trailer's value */
+} tape_t;
+
+static void split_everywhere(uint16_t port, void *data)
+{
+    const tape_t *tape = data;
+    const size_t size = strlen(tape->text);
+    char reply[1024], wanted[128];
+    int other = stepped_connect(port);
+    size_t body = (size_t)(strstr(tape->text, "\r\n\r\n") + 4 - tape->text);
+    for (size_t first = 1; first < size; first++) {
+        for (size_t second = first; second < size; second += 1 + (size - first) / 7) {
+            int fd = stepped_connect(port);
+            assert_true(stepped_send(fd, tape->text, first));
+            turn(2);
+            say_something_else(other);
+            assert_true(stepped_send(fd, tape->text + first, second - first));
+            turn(2);
+            if (second > body)
+                say_something_else(other);
+            assert_true(stepped_send(fd, tape->text + second, size - second));
+            shutdown(fd, SHUT_WR);
+            size_t got = stepped_drain(fd, reply, sizeof reply - 1);
+            close(fd);
+            reply[got] = '\0';
+            snprintf(wanted, sizeof wanted, "X-Sum: %s\r\n\r\n" TAKEN, tape->sum);
+            if (strstr(reply, wanted) == NULL)
+                fail_msg("split at %zu and %zu: %s", first, second, reply);
+        }
+    }
+    close(other);
+}
+
+static void what_a_handler_took_stays_until_the_reply(void **state)
+{
+    tape_t whole = {HEAD "Content-Length: 4\r\n\r\nabcd", ""};
+    tape_t chunks = {HEAD "Transfer-Encoding: chunked\r\n\r\n"
+                          "2\r\nab\r\n2\r\ncd\r\n0\r\nA: b\r\nX-Sum: 9\r\n\r\n",
+                     "9"};
+    (void)state;
+    serve(split_everywhere, &whole);
+    serve(split_everywhere, &chunks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_handler_took_stays_until_the_reply),
+    };
+    return cmocka_run_group_tests_name("reading", tests, NULL, NULL);
+}
