@@ -74,6 +74,47 @@ static int keeps(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_request_read_body(request, read_on, taken);
 }
 
+/* Pauses at its first piece, or in the handler, and is told of nothing more until it goes on. */
+static catzilla_request_t *paused;
+static int told[3];
+
+static int read_paused(catzilla_request_t *request, catzilla_response_t *response,
+                       catzilla_body_event_t event, catzilla_slice_t data, void *user_data)
+{
+    (void)data;
+    (void)user_data;
+    assert_null(event == CATZILLA_BODY_ABORTED ? NULL : paused);
+    told[event]++;
+    if (event == CATZILLA_BODY_DATA && told[CATZILLA_BODY_DATA] == 1) {
+        paused = request;
+        catzilla_request_pause(request);
+    }
+    if (event != CATZILLA_BODY_END)
+        return 0;
+    return catzilla_response_body(response, catzilla_request_trailer(request, "x-sum"));
+}
+
+static int pauses(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)response;
+    (void)user_data;
+    memset(told, 0, sizeof told);
+    paused = NULL;
+    if (catzilla_request_query(request).size > 0) {
+        paused = request;
+        catzilla_request_pause(request);
+    }
+    return catzilla_request_read_body(request, read_paused, NULL);
+}
+
+static void go_on(void)
+{
+    catzilla_request_t *request = paused;
+    assert_non_null(request);
+    paused = NULL;
+    catzilla_request_resume(request);
+}
+
 static int hello(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     (void)request;
@@ -88,6 +129,7 @@ static void serve(void (*script)(uint16_t port, void *data), void *data)
     assert_int_equal(catzilla_server_route(server, "GET", "/", hello, NULL), 0);
     assert_int_equal(
         catzilla_server_route_streaming(server, "POST", "/in/{first}/{second}", keeps, NULL), 0);
+    assert_int_equal(catzilla_server_route_streaming(server, "POST", "/pause", pauses, NULL), 0);
     assert_int_equal(stepped_run(server, script, data), 0);
     catzilla_server_destroy(server);
 }
@@ -155,10 +197,102 @@ static void what_a_handler_took_stays_until_the_reply(void **state)
     serve(split_everywhere, &chunks);
 }
 
+/* All of it comes in one segment, and what is behind it waits for the reply too. */
+static void pause_at_the_end(uint16_t port, void *data)
+{
+    static const struct {
+        const char *text;
+        const char *body; /* of the reply */
+        bool last;        /* the connection ends with it */
+    } row[] = {
+        {"POST /pause HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd", "", false},
+        {"POST /pause HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "2\r\nab\r\n0\r\nX-Sum: 9\r\n\r\n",
+         "9", false},
+        {"POST /pause?early HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "", false},
+        {"POST /pause?early HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd", "", false},
+        {"POST /pause HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\na", "",
+         true},
+        {"POST /pause?early HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+         "", true},
+    };
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    char text[1024], reply[4096], wanted[64];
+    (void)data;
+    for (size_t i = 0; i < 2 * sizeof row / sizeof *row; i++) {
+        bool behind = i % 2 == 1;
+        snprintf(text, sizeof text, "%s%s%s", get, row[i / 2].text, behind ? get : "");
+        int fd = stepped_connect(port);
+        assert_true(stepped_send(fd, text, strlen(text)));
+        turn(4);
+        assert_non_null(paused);
+        assert_int_equal(told[CATZILLA_BODY_END], 0);
+        size_t got = stepped_receive(fd, reply, sizeof reply - 1, 1);
+        reply[got] = '\0';
+        assert_non_null(strstr(reply, "\r\n\r\nHello, World!"));
+        assert_null(strstr(reply, "World!HTTP"));
+        go_on();
+        /* Of a request that pauses before its body the first piece is the one that pauses. */
+        if (paused != NULL)
+            go_on();
+        turn(2);
+        assert_int_equal(told[CATZILLA_BODY_END], 1);
+        shutdown(fd, SHUT_WR);
+        got = stepped_drain(fd, reply, sizeof reply - 1);
+        close(fd);
+        reply[got] = '\0';
+        snprintf(wanted, sizeof wanted, "\r\n\r\n%s%s", row[i / 2].body,
+                 behind && !row[i / 2].last ? "HTTP/1.1 200" : "");
+        const char *end = strstr(reply, wanted);
+        if (end == NULL ||
+            (*wanted != '\0' && (!behind || row[i / 2].last) && end[strlen(wanted)] != '\0'))
+            fail_msg("row %zu%s: %s", i / 2, behind ? ", with a request behind it" : "", reply);
+        assert_int_equal(told[CATZILLA_BODY_ABORTED], 0);
+    }
+}
+
+static void who_pauses_is_not_told_of_the_end(void **state)
+{
+    (void)state;
+    serve(pause_at_the_end, NULL);
+}
+
+/* The peer leaves, or the server stops, before the reader goes on. */
+static void leave_paused(uint16_t port, void *data)
+{
+    static const char post[] = "POST /pause HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na";
+    const int *stays = data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, post, sizeof post - 1));
+    turn(4);
+    assert_non_null(paused);
+    close(fd);
+    turn(2);
+    if (*stays != 0)
+        return;
+    go_on();
+    turn(4);
+    assert_int_equal(told[CATZILLA_BODY_END], 1);
+}
+
+static void who_pauses_for_good_is_told_that_all_is_lost(void **state)
+{
+    int stays = 0;
+    (void)state;
+    serve(leave_paused, &stays);
+    assert_int_equal(told[CATZILLA_BODY_ABORTED], 0);
+    stays = 1;
+    serve(leave_paused, &stays);
+    assert_int_equal(told[CATZILLA_BODY_END], 0);
+    assert_int_equal(told[CATZILLA_BODY_ABORTED], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_handler_took_stays_until_the_reply),
+        cmocka_unit_test(who_pauses_is_not_told_of_the_end),
+        cmocka_unit_test(who_pauses_for_good_is_told_that_all_is_lost),
     };
     return cmocka_run_group_tests_name("reading", tests, NULL, NULL);
 }

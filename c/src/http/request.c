@@ -35,7 +35,7 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->detached_size = 0;
     request->reader = NULL;
     request->may_stream = false;
-    request->paused = false;
+    request->paused = request->ended = false;
     request->query.parsed = request->form.parsed = request->cookies.parsed = false;
     request->query.count = request->form.count = request->cookies.count = 0;
     return request;

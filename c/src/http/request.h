@@ -38,6 +38,7 @@ struct catzilla_request {
     void *reader_data;
     bool may_stream; /* the handler of a streaming route runs */
     bool paused;
+    bool ended; /* the body is complete, which its reader, who pauses, has yet to be told */
     const cz_request_owner_ops_t *ops;
     void *owner;
     uint64_t started_ns;

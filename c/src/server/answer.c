@@ -321,29 +321,34 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
         answer_other_method(request, response, allow);
 }
 
+/* Whether the request in progress is the connection's last. */
+static bool is_last(const cz_connection_t *connection)
+{
+    const cz_worker_t *worker = connection->worker;
+    return !connection->request->message.head.keep_alive || worker->stopping || worker->draining ||
+           connection->requests + 1 >= worker->options->max_requests;
+}
+
 void cz_connection_answer(cz_connection_t *connection)
 {
-    if (!connection->request->message.head.keep_alive || connection->worker->stopping ||
-        connection->worker->draining)
-        connection->ends = true;
-    if (connection->requests + 1 >= connection->worker->options->max_requests)
-        connection->ends = true;
-    if (connection->early != NULL) {
-        cz_connection_early_end(connection);
-        return;
-    }
-    catzilla_response_t *response = cz_connection_response(connection);
-    if (response == NULL) {
-        give_up(connection);
-        return;
-    }
-    route(connection, response);
-    if (connection->request->reader != NULL) {
+    if (connection->early == NULL) {
+        connection->ends = is_last(connection);
+        catzilla_response_t *response = cz_connection_response(connection);
+        if (response == NULL) {
+            give_up(connection);
+            return;
+        }
+        route(connection, response);
+        if (connection->request->reader == NULL) {
+            cz_connection_settle(connection, response);
+            return;
+        }
         connection->early = response;
-        cz_connection_early_end(connection);
-    } else {
-        cz_connection_settle(connection, response);
     }
+    if (!cz_connection_early_last(connection))
+        return;
+    connection->ends = is_last(connection);
+    cz_connection_early_end(connection);
 }
 
 void cz_connection_refuse(cz_connection_t *connection, int status)

@@ -372,9 +372,29 @@ void cz_connection_resume(cz_connection_t *connection)
     cz_connection_wait_input(connection);
 }
 
+/* The body was complete when its reader paused: now it ends, and what came behind it is parsed. */
+static void end_late(cz_connection_t *connection)
+{
+    connection->parsing = true;
+    cz_connection_answer(connection);
+    connection->parsing = false;
+    if (connection->closing)
+        return;
+    /* Nothing was read meanwhile, so bytes that nobody wants may wait in the socket. */
+    connection->lingers = connection->ends;
+    if (connection->own != NULL)
+        parse(connection, connection->own + connection->own_unparsed,
+              connection->own_used - connection->own_unparsed);
+    if (!may_parse(connection) && connection->request == NULL)
+        cz_connection_read_start(connection);
+}
+
 static void resume_reading(void *owner)
 {
-    cz_connection_resume(owner);
+    cz_connection_t *connection = owner;
+    if (!connection->parsing && connection->request != NULL && connection->request->ended)
+        end_late(connection);
+    cz_connection_resume(connection);
 }
 
 static catzilla_slice_t peer_text(void *owner)

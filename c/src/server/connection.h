@@ -97,6 +97,7 @@ void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size
 /* early.c: runs the handler of a streaming route on a complete head, if it leads to one. */
 void cz_connection_early_begin(cz_connection_t *connection);
 void cz_connection_early_data(cz_connection_t *connection);
+bool cz_connection_early_last(cz_connection_t *connection); /* false: the end is not to be told */
 void cz_connection_early_end(cz_connection_t *connection);
 void cz_connection_early_lost(cz_connection_t *connection);
 

@@ -60,13 +60,22 @@ void cz_connection_early_data(cz_connection_t *connection)
     refuse_rest(connection);
 }
 
+bool cz_connection_early_last(cz_connection_t *connection)
+{
+    cz_connection_early_data(connection);
+    if (connection->early == NULL)
+        return false;
+    /* Who pauses is not told of the end either, and the request stays until it goes on. */
+    connection->request->ended = connection->request->paused;
+    if (connection->request->paused)
+        connection->ends = false;
+    return !connection->request->paused;
+}
+
 void cz_connection_early_end(cz_connection_t *connection)
 {
     const catzilla_slice_t none = {NULL, 0};
     catzilla_response_t *response = connection->early;
-    cz_connection_early_data(connection);
-    if (connection->early == NULL)
-        return;
     /* From here on the reply may be put off or streamed. */
     connection->early = NULL;
     int rc = tell(connection->request, response, CATZILLA_BODY_END, none);
