@@ -1,7 +1,6 @@
-/* Replies that outlast their handler. */
+/* Replies that are sent piece by piece. */
 #include "host.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,65 +16,11 @@
 
 static host_t host;
 static atomic_int closed_well, closed_badly;
-static catzilla_response_t *held;
-static pthread_mutex_t held_mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t held_there = PTHREAD_COND_INITIALIZER;
 
 static void on_close(int result, void *user_data)
 {
     (void)user_data;
     atomic_fetch_add(result == 0 ? &closed_well : &closed_badly, 1);
-}
-
-static void *complete_later(void *data)
-{
-    catzilla_response_t *response = data;
-    char text[5000];
-    memset(text, 'd', sizeof text);
-    catzilla_slice_t body = {text, sizeof text};
-    usleep(2000);
-    catzilla_response_header(response, CATZILLA_SLICE("X-Thread"), CATZILLA_SLICE("yes"));
-    catzilla_response_body(response, body);
-    catzilla_response_complete(response, 0);
-    return NULL;
-}
-
-static int in_thread(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
-{
-    pthread_t thread;
-    (void)request;
-    (void)user_data;
-    int rc = catzilla_response_defer(response);
-    if (rc != 0)
-        return rc;
-    assert_int_equal(catzilla_response_defer(response), CATZILLA_ERR_STATE);
-    pthread_create(&thread, NULL, complete_later, response);
-    pthread_detach(thread);
-    return 0;
-}
-
-/* Hands the response to the test, which completes it. */
-static int hold(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
-{
-    (void)request;
-    (void)user_data;
-    int rc = catzilla_response_defer(response);
-    pthread_mutex_lock(&held_mutex);
-    held = response;
-    pthread_cond_signal(&held_there);
-    pthread_mutex_unlock(&held_mutex);
-    return rc;
-}
-
-static catzilla_response_t *held_take(void)
-{
-    pthread_mutex_lock(&held_mutex);
-    while (held == NULL)
-        pthread_cond_wait(&held_there, &held_mutex);
-    catzilla_response_t *response = held;
-    held = NULL;
-    pthread_mutex_unlock(&held_mutex);
-    return response;
 }
 
 static int in_pieces(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
@@ -242,8 +187,6 @@ static int begin(void **state)
     options.max_body_bytes = 1000;
     host_create(&host, &options);
     catzilla_server_t *server = host.server;
-    catzilla_server_route(server, "GET", "/thread", in_thread, NULL);
-    catzilla_server_route(server, "POST", "/hold", hold, NULL);
     catzilla_server_route(server, "GET", "/pieces", in_pieces, NULL);
     catzilla_server_route(server, "GET", "/flood", flood, &flooded);
     catzilla_server_route(server, "GET", "/events", events, NULL);
@@ -265,105 +208,6 @@ static int end(void **state)
     host_stop(&host);
     catzilla_memory_get_stats(&stats);
     return stats.request_arena_usage == 0 && stats.response_arena_usage == 0 ? 0 : -1;
-}
-
-static void another_thread_completes_in_order(void **state)
-{
-    size_t size;
-    static const char three[] = "GET /thread HTTP/1.1\r\nHost: a\r\n\r\n"
-                                "GET /users/b HTTP/1.1\r\nHost: a\r\n\r\n"
-                                "GET /thread HTTP/1.0\r\n\r\n";
-    (void)state;
-    char *reply = client_exchange(host.port, three, sizeof three - 1, 0, &size);
-    dates_mask(reply, &size);
-    static const char first[] = HEAD200 "Content-Length: 5000\r\nX-Thread: yes\r\n\r\nddd";
-    assert_memory_equal(reply, first, sizeof first - 1);
-    const char *second = strstr(reply, "d" HEAD200 "Content-Length: 1\r\n\r\nb" HEAD200);
-    assert_non_null(second);
-    assert_non_null(strstr(second, "Content-Length: 5000\r\nConnection: close\r\n"));
-    free(reply);
-}
-
-/* Requests that arrive in many reads while a reply is put off wait behind one another. */
-static void requests_wait_behind_a_reply_put_off(void **state)
-{
-    static const char first[] = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
-    char text[64], wanted[128];
-    size_t size;
-    (void)state;
-    int fd = client_connect(host.port);
-    client_send(fd, first, sizeof first - 1);
-    catzilla_response_t *response = held_take();
-    for (int i = 0; i < 100; i++) {
-        int length = sprintf(text, "GET /users/%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
-        client_send(fd, text, 7);
-        if (i % 10 == 0)
-            usleep(1000);
-        client_send(fd, text + 7, (size_t)length - 7);
-    }
-    usleep(5000);
-    catzilla_response_complete(response, 0);
-    shutdown(fd, SHUT_WR);
-    char *reply = client_drain(fd, &size);
-    const char *at = strstr(reply, "Content-Length: 0\r\n\r\n");
-    for (int i = 0; i < 100; i++) {
-        assert_non_null(at);
-        sprintf(wanted, "\r\n\r\n%d", i);
-        at = strstr(at, wanted);
-    }
-    assert_non_null(at);
-    free(reply);
-    close(fd);
-}
-
-static void a_reply_put_off_sees_its_request(void **state)
-{
-    size_t size;
-    static const char post[] = "POST /hold HTTP/1.1\r\nHost: a\r\nX-A: b\r\n"
-                               "Content-Length: 5\r\n\r\nhello";
-    (void)state;
-    int fd = client_connect(host.port);
-    client_send(fd, post, sizeof post - 1);
-    catzilla_response_t *response = held_take();
-    client_send(fd, "GET /vector HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 52);
-    catzilla_response_complete(response, CATZILLA_ERR_SYSTEM);
-    char *reply = client_drain(fd, &size);
-    assert_non_null(strstr(reply, "500 Internal Server Error"));
-    assert_non_null(strstr(reply, "one two three"));
-    free(reply);
-    close(fd);
-}
-
-static void a_peer_that_leaves_does_not_take_the_reply_with_it(void **state)
-{
-    static const char post[] = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
-    struct linger now = {1, 0};
-    (void)state;
-    int fd = client_connect(host.port);
-    client_send(fd, post, sizeof post - 1);
-    catzilla_response_t *response = held_take();
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(fd);
-    host_expect(&host, "GET /users/c HTTP/1.1\r\nHost: a\r\n\r\n",
-                HEAD200 "Content-Length: 1\r\n\r\nc");
-    assert_int_equal(catzilla_response_body(response, CATZILLA_SLICE("too late")), 0);
-    catzilla_response_complete(response, 0);
-}
-
-static void a_stop_waits_for_replies_put_off(void **state)
-{
-    static const char post[] = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
-    (void)state;
-    int fd = client_connect(host.port);
-    client_send(fd, post, sizeof post - 1);
-    catzilla_response_t *response = held_take();
-    catzilla_server_stop(host.server);
-    usleep(20000);
-    assert_int_equal(catzilla_response_body(response, CATZILLA_SLICE("late")), 0);
-    catzilla_response_complete(response, 0);
-    host_join(&host);
-    close(fd);
-    begin(state);
 }
 
 static void pieces_leave_in_chunks(void **state)
@@ -522,11 +366,6 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        CASE(another_thread_completes_in_order),
-        CASE(requests_wait_behind_a_reply_put_off),
-        CASE(a_reply_put_off_sees_its_request),
-        CASE(a_peer_that_leaves_does_not_take_the_reply_with_it),
-        CASE(a_stop_waits_for_replies_put_off),
         CASE(pieces_leave_in_chunks),
         CASE(pieces_for_1_0_end_with_the_connection),
         CASE(pieces_for_head_are_none),

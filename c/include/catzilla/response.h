@@ -115,8 +115,11 @@ CATZILLA_API int catzilla_response_defer(catzilla_response_t *response);
 
 /**
  * Completes a reply that was put off, with 0 or the negative code of a failure, as a handler
- * returns it. Neither the response nor its request may be used any more.
- * Threads: any; exactly once for each catzilla_response_defer().
+ * returns it. Neither the response nor its request may be used any more. Where
+ * catzilla_response_stream() has taken the reply over nothing happens, and the call may be left
+ * out.
+ * Threads: any; once for each catzilla_response_defer(), and where the reply is streamed before
+ *          its on_close.
  */
 CATZILLA_API void catzilla_response_complete(catzilla_response_t *response, int result);
 
@@ -151,10 +154,11 @@ typedef struct catzilla_stream {
  * is ignored then.
  * Memory:  copies the struct; `response` and its request live until on_close. Slices taken from the
  *          request before end with the handler's return, as for catzilla_response_defer().
- * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later.
- * Errors:  CATZILLA_ERR_STATE for a reply that is sent and where catzilla_response_defer() has it,
- *          CATZILLA_ERR_CLOSED, CATZILLA_ERR_INVALID, CATZILLA_ERR_NOMEM; on_close is not called
- *          then.
+ * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later: the reply
+ *          then is no longer put off.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is sent or completed and where
+ *          catzilla_response_defer() has it, CATZILLA_ERR_CLOSED, CATZILLA_ERR_INVALID,
+ *          CATZILLA_ERR_NOMEM; on_close is not called then.
  */
 CATZILLA_API int catzilla_response_stream(catzilla_response_t *response,
                                           const catzilla_stream_t *stream);

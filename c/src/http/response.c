@@ -32,6 +32,7 @@ catzilla_response_t *cz_response_create(cz_pool_t *pool)
     response->phase = CZ_REPLY_BUILDING;
     response->framing = CZ_FRAMING_LENGTH;
     response->home = NULL;
+    atomic_init(&response->put_off, false);
     char *storage = response->storage;
     size_t size = block_size - sizeof *response;
     cz_buffer_init(&response->fields, storage, FIELDS_STORAGE);

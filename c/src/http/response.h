@@ -4,6 +4,7 @@
 #include "http/buffer.h"
 
 #include <catzilla/response.h>
+#include <stdatomic.h>
 
 typedef enum cz_body_kind {
     CZ_BODY_NONE,
@@ -60,8 +61,9 @@ struct catzilla_response {
     void *owner;
     cz_reply_phase_t phase;
     cz_framing_t framing;
-    bool wants_room; /* the stream was told that it is full */
-    int result;      /* of a reply that was put off */
+    bool wants_room;     /* the stream was told that it is full */
+    atomic_bool put_off; /* and neither completed nor streamed yet; whoever clears it does that */
+    int result;          /* of a reply that was put off */
     struct catzilla_response *next_completed;
     cz_pool_t *home;          /* while another thread may use `direct` in the pool's place */
     cz_pool_t direct;         /* set from defer on */

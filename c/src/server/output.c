@@ -60,18 +60,48 @@ static cz_piece_t *piece_add(cz_output_t *output, cz_pool_t *pool, piece_kind_t 
     return piece;
 }
 
-static void piece_drop_first(cz_output_t *output, cz_pool_t *pool)
+static void piece_release(cz_piece_t *piece, cz_pool_t *pool)
 {
-    cz_piece_t *piece = output->first;
-    output->first = piece->next;
-    if (output->first == NULL)
-        output->last = NULL;
     if (piece->fd >= 0)
         close(piece->fd);
     if (piece->release != NULL)
         piece->release(piece->release_data);
     cz_pool_give(pool, piece->block, piece->taken_size);
     cz_pool_give(pool, piece, piece->block_size);
+}
+
+static void piece_drop_first(cz_output_t *output, cz_pool_t *pool)
+{
+    cz_piece_t *piece = output->first;
+    output->first = piece->next;
+    if (output->first == NULL)
+        output->last = NULL;
+    piece_release(piece, pool);
+}
+
+cz_output_mark_t cz_output_mark(const cz_output_t *output)
+{
+    cz_output_mark_t mark = {output->last, output->last == NULL ? 0 : output->last->size,
+                             output->queued};
+    return mark;
+}
+
+void cz_output_cut(cz_output_t *output, cz_pool_t *pool, const cz_output_mark_t *mark)
+{
+    cz_piece_t *piece = mark->last == NULL ? output->first : mark->last->next;
+    if (mark->last == NULL)
+        output->first = NULL;
+    else
+        mark->last->next = NULL;
+    output->last = mark->last;
+    output->queued = mark->queued;
+    if (mark->last != NULL)
+        mark->last->size = mark->size;
+    while (piece != NULL) {
+        cz_piece_t *next = piece->next;
+        piece_release(piece, pool);
+        piece = next;
+    }
 }
 
 char *cz_output_reserve(cz_output_t *output, cz_pool_t *pool, size_t size)

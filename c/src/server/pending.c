@@ -29,6 +29,7 @@ static int on_defer(catzilla_response_t *response)
         return rc;
     cz_response_lend(response);
     response->phase = CZ_REPLY_DEFERRED;
+    atomic_store(&response->put_off, true);
     connection->worker->posts.put_off++;
     return 0;
 }
@@ -36,6 +37,9 @@ static int on_defer(catzilla_response_t *response)
 static void on_complete(catzilla_response_t *response, int result)
 {
     cz_connection_t *connection = response->owner;
+    /* Of several calls one counts, and none after the loop has begun to stream the reply. */
+    if (!atomic_exchange(&response->put_off, false))
+        return;
     response->result = result;
     cz_posts_complete(&connection->worker->posts, response);
 }
@@ -77,7 +81,7 @@ static int on_begin(catzilla_response_t *response)
     bool put_off = response->phase == CZ_REPLY_DEFERRED;
     bool ended = connection->ends;
     int rc = 0;
-    if (awaits_body(response))
+    if (awaits_body(response) || (put_off && !atomic_load(&response->put_off)))
         return CATZILLA_ERR_STATE;
     if (connection->closing)
         return CATZILLA_ERR_CLOSED;
@@ -92,7 +96,13 @@ static int on_begin(catzilla_response_t *response)
     if (response->framing == CZ_FRAMING_CLOSE)
         connection->ends = true;
     cz_connection_leave(response);
+    cz_output_mark_t mark = cz_output_mark(&connection->output);
     rc = cz_connection_write_head(connection, response);
+    /* Another thread may have completed it meanwhile; then it is that reply which is sent. */
+    if (rc == 0 && put_off && !atomic_exchange(&response->put_off, false)) {
+        cz_output_cut(&connection->output, &connection->worker->responses, &mark);
+        rc = CATZILLA_ERR_STATE;
+    }
     if (rc != 0) {
         connection->ends = ended;
         return rc;
