@@ -26,20 +26,39 @@ static void on_close(int result, void *user_data)
 static int in_pieces(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     catzilla_stream_t stream = CATZILLA_STREAM_INIT;
-    (void)request;
     (void)user_data;
+    bool bodiless = catzilla_slice_equal(catzilla_request_method(request), CATZILLA_SLICE("HEAD"));
+    int taken = bodiless ? CATZILLA_ERR_CLOSED : 0;
     stream.on_close = on_close;
     assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("x")), CATZILLA_ERR_STATE);
     catzilla_response_header(response, CATZILLA_SLICE("A"), CATZILLA_SLICE("b"));
     int rc = catzilla_response_stream(response, &stream);
     if (rc != 0)
         return rc;
-    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("first")), 0);
-    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("")), 0);
-    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("second piece")), 0);
+    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("first")), taken);
+    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("")), taken);
+    assert_int_equal(catzilla_response_write(response, CATZILLA_SLICE("second piece")), taken);
     assert_int_equal(catzilla_response_end(response), 0);
-    assert_int_equal(catzilla_response_end(response), CATZILLA_ERR_STATE);
+    assert_int_equal(catzilla_response_end(response), bodiless ? 0 : CATZILLA_ERR_STATE);
     return 0;
+}
+
+/* A stream without an end of its own, of the status that the path says. */
+static int endless(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    const catzilla_slice_t none = {NULL, 0};
+    (void)user_data;
+    stream.on_close = on_close;
+    if (catzilla_slice_equal(catzilla_request_param(request, "status"), CATZILLA_SLICE("304")))
+        catzilla_response_status(response, 304);
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc != 0)
+        return rc;
+    rc = catzilla_response_event(response, none, none, CATZILLA_SLICE("a"));
+    assert_int_equal(rc, CATZILLA_ERR_CLOSED);
+    assert_int_equal(catzilla_response_abort(response), CATZILLA_ERR_STATE);
+    return rc;
 }
 
 typedef struct flood {
@@ -188,6 +207,7 @@ static int begin(void **state)
     host_create(&host, &options);
     catzilla_server_t *server = host.server;
     catzilla_server_route(server, "GET", "/pieces", in_pieces, NULL);
+    catzilla_server_route(server, "GET", "/endless/{status}", endless, NULL);
     catzilla_server_route(server, "GET", "/flood", flood, &flooded);
     catzilla_server_route(server, "GET", "/events", events, NULL);
     catzilla_server_route(server, "GET", "/give-up", give_up, NULL);
@@ -234,6 +254,19 @@ static void pieces_for_head_are_none(void **state)
     host_expect(&host,
                 "HEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\nGET /users/z HTTP/1.1\r\nHost: a\r\n\r\n",
                 HEAD200 "A: b\r\n\r\n" HEAD200 "Content-Length: 1\r\n\r\nz");
+}
+
+static void a_stream_without_a_body_ends_with_its_head(void **state)
+{
+    (void)state;
+    host_expect(&host,
+                "HEAD /endless/200 HTTP/1.1\r\nHost: a\r\n\r\n"
+                "GET /endless/304 HTTP/1.1\r\nHost: a\r\n\r\n"
+                "GET /users/z HTTP/1.1\r\nHost: a\r\n\r\n",
+                HEAD200 "\r\nHTTP/1.1 304 Not Modified\r\nDate: D\r\n\r\n" HEAD200
+                        "Content-Length: 1\r\n\r\nz");
+    assert_int_equal(atomic_load(&closed_well), 4);
+    assert_int_equal(atomic_load(&closed_badly), 0);
 }
 
 static void a_slow_reader_holds_the_writer_back(void **state)
@@ -369,6 +402,7 @@ int main(void)
         CASE(pieces_leave_in_chunks),
         CASE(pieces_for_1_0_end_with_the_connection),
         CASE(pieces_for_head_are_none),
+        CASE(a_stream_without_a_body_ends_with_its_head),
         CASE(a_slow_reader_holds_the_writer_back),
         CASE(a_lost_peer_is_told_to_the_stream),
         CASE(a_body_given_up_does_not_look_whole),

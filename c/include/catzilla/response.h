@@ -151,7 +151,8 @@ typedef struct catzilla_stream {
  * Sends the head with the status and fields set so far; the body follows by
  * catzilla_response_write() and catzilla_response_end(), in chunks or, for a peer that speaks 1.0,
  * up to the connection's end, which is a reset where the body was cut off. What the handler returns
- * is ignored then.
+ * is ignored then. A reply without a body, to HEAD or by its status, has ended with its head:
+ * writing is CATZILLA_ERR_CLOSED then, and on_close follows by itself.
  * Memory:  copies the struct; `response` and its request live until on_close. Slices taken from the
  *          request before end with the handler's return, as for catzilla_response_defer().
  * Threads: the request's loop, in the handler or, after catzilla_response_defer(), later: the reply
@@ -168,13 +169,15 @@ CATZILLA_API int catzilla_response_stream(catzilla_response_t *response,
  * peer lags behind; one that writes on all the same is refused at four times that mark.
  * Memory:  copies the slice.
  * Threads: the request's loop.
- * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended, CATZILLA_ERR_CLOSED,
- *          CATZILLA_ERR_LIMIT past the mark, CATZILLA_ERR_NOMEM; nothing was taken then.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended, CATZILLA_ERR_CLOSED
+ *          for a lost connection and for a reply without a body, CATZILLA_ERR_LIMIT past the mark,
+ *          CATZILLA_ERR_NOMEM; nothing was taken then.
  */
 CATZILLA_API int catzilla_response_write(catzilla_response_t *response, catzilla_slice_t data);
 
 /**
- * Ends a streamed body; on_close follows when it is sent.
+ * Ends a streamed body; on_close follows when it is sent. Of a reply without one nothing is left to
+ * end.
  * Threads: the request's loop.
  * Errors:  CATZILLA_ERR_STATE for a reply that is not streamed or has ended.
  */

@@ -98,18 +98,27 @@ int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t pr
     return rc;
 }
 
+/* A reply without a body is like one whose peer has left: its writer has nobody to write for. */
+static int writable(const catzilla_response_t *response)
+{
+    if (response->framing == CZ_FRAMING_NONE)
+        return CATZILLA_ERR_CLOSED;
+    return response->phase == CZ_REPLY_STREAMING ? 0 : CATZILLA_ERR_STATE;
+}
+
 int catzilla_response_write(catzilla_response_t *response, catzilla_slice_t data)
 {
-    if (response->phase != CZ_REPLY_STREAMING)
-        return CATZILLA_ERR_STATE;
+    int rc = writable(response);
     /* An empty chunk would end the body. */
-    if (data.size == 0 || response->framing == CZ_FRAMING_NONE)
-        return 0;
+    if (rc != 0 || data.size == 0)
+        return rc;
     return response->ops->write(response, data);
 }
 
 int catzilla_response_end(catzilla_response_t *response)
 {
+    if (response->framing == CZ_FRAMING_NONE)
+        return 0;
     if (response->phase != CZ_REPLY_STREAMING)
         return CATZILLA_ERR_STATE;
     response->phase = CZ_REPLY_ENDED;
@@ -167,11 +176,11 @@ int catzilla_response_event(catzilla_response_t *response, catzilla_slice_t even
 {
     char storage[512];
     cz_buffer_t out;
-    int rc = 0;
     if (!is_one_line(event) || !is_one_line(id))
         return CATZILLA_ERR_HEADER;
-    if (response->phase != CZ_REPLY_STREAMING)
-        return CATZILLA_ERR_STATE;
+    int rc = writable(response);
+    if (rc != 0)
+        return rc;
     cz_buffer_init(&out, storage, sizeof storage);
     if (event.data != NULL)
         rc = put_line(&out, response->pool, "event: ", event);

@@ -111,7 +111,8 @@ static int on_begin(catzilla_response_t *response)
         take_back(response);
         connection->worker->posts.put_off--;
     }
-    response->phase = CZ_REPLY_STREAMING;
+    /* Without a body the reply ends with its head, whoever would have written on. */
+    response->phase = response->framing == CZ_FRAMING_NONE ? CZ_REPLY_ENDED : CZ_REPLY_STREAMING;
     cz_worker_flush_later(connection->worker, connection);
     return 0;
 }
