@@ -164,6 +164,65 @@ static void each_allocation_of_each_kind_of_request_may_fail(void **state)
     catzilla_static_destroy(files);
 }
 
+/* Both requests in one segment, so that the first reply still waits when the second fails. */
+static void ask_at_once(uint16_t port, void *data)
+{
+    run_t *run = data;
+    stepped_when_idle = routes_go_on;
+    fail_after(run->class, run->successes);
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, run->kind->text, strlen(run->kind->text)));
+    run->size = stepped_drain(fd, run->reply, REPLIES);
+    close(fd);
+    fail_after(run->class, -1);
+    while (routes_go_on())
+        stepped_turn();
+    stepped_when_idle = NULL;
+}
+
+/* How many blocks of the response class it takes. */
+static int blocks_of(run_t *run)
+{
+    uint64_t first[CLASSES], last[CLASSES];
+    run->class = -1;
+    allocations(first);
+    kind_serve(run->kind, NULL, ask_at_once, run);
+    allocations(last);
+    return (int)(last[CATZILLA_MEMORY_RESPONSE] - first[CATZILLA_MEMORY_RESPONSE]);
+}
+
+static void a_reply_that_fails_leaves_the_one_before_it(void **state)
+{
+#define HEAD  " HTTP/1.1\r\nHost: a\r\n"
+#define CLOSE "Connection: close\r\n"
+#define HELLO "GET /" HEAD "\r\n"
+    static const kind_t first = {"hello", "GET /" HEAD CLOSE "\r\n", 0, 0};
+    static const kind_t both[] = {
+        {"a borrowed body", HELLO "GET /borrowed" HEAD CLOSE "\r\n", 0, 0},
+        {"a vector", HELLO "GET /vector" HEAD CLOSE "\r\n", 0, 0},
+        {"a body read as it comes", HELLO "POST /read" HEAD CLOSE "Content-Length: 1\r\n\r\na", 0,
+         0},
+        {"a reply put off", HELLO "GET /deferred" HEAD CLOSE "\r\n", 0, 0},
+        {"another hello", HELLO "GET /" HEAD CLOSE "\r\n", 0, 0},
+    };
+    run_t run = {&first, -1, 0, malloc(REPLIES + 1), 0};
+    (void)state;
+    assert_non_null(run.reply);
+    int blocks = blocks_of(&run);
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
+        run.kind = &both[i];
+        int all = blocks_of(&run);
+        run.class = CATZILLA_MEMORY_RESPONSE;
+        for (run.successes = blocks; run.successes < all; run.successes++) {
+            kind_serve(run.kind, NULL, ask_at_once, &run);
+            run.reply[run.size] = '\0';
+            if (strstr(run.reply, "Hello, World!") == NULL)
+                fail_msg("%s, allocation %d: %s", run.kind->name, run.successes, run.reply);
+        }
+    }
+    free(run.reply);
+}
+
 /* 0 once a server could be made and listens. */
 static int make(void)
 {
@@ -211,6 +270,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_of_a_new_server_may_fail),
+        cmocka_unit_test(a_reply_that_fails_leaves_the_one_before_it),
         cmocka_unit_test(each_allocation_of_each_kind_of_request_may_fail),
     };
     return cmocka_run_group_tests_name("allocations that fail", tests, kinds_begin, kinds_end);

@@ -57,8 +57,7 @@ static void file_inline(catzilla_response_t *response)
     response->body_kind = CZ_BODY_COPIED;
 }
 
-/* No memory for as much as a refusal: what was answered before is still sent. */
-static void give_up(cz_connection_t *connection)
+void cz_connection_give_up(cz_connection_t *connection)
 {
     cz_request_destroy(connection->request);
     connection->request = NULL;
@@ -149,9 +148,16 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
     uint64_t body_bytes = without_body ? 0 : response->length;
     if (response->body_kind == CZ_BODY_FILE && !without_body)
         file_inline(response);
+    cz_output_mark_t mark = cz_output_mark(&connection->output);
     int rc = cz_connection_write_head(connection, response);
     if (rc == 0 && !without_body)
         rc = body_move(&connection->output, &connection->worker->responses, response);
+    if (rc != 0) {
+        cz_output_cut(&connection->output, &connection->worker->responses, &mark);
+        cz_response_destroy(response);
+        cz_connection_give_up(connection);
+        return;
+    }
     if (connection->worker->options->access != NULL)
         cz_connection_report(connection, request, response->status, body_bytes);
     cz_response_destroy(response);
@@ -162,11 +168,7 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
     if (connection->deadline.wait == CZ_WAIT_HEAD || connection->deadline.wait == CZ_WAIT_BODY)
         cz_connection_wait(connection, CZ_WAIT_NOTHING);
     connection->worker->active = true;
-    /* A head without its body cannot be taken back, so the connection ends. */
-    if (rc != 0)
-        cz_connection_close(connection);
-    else
-        cz_worker_flush_later(connection->worker, connection);
+    cz_worker_flush_later(connection->worker, connection);
 }
 
 /* The answer where no route of the path takes the method. */
@@ -335,7 +337,7 @@ void cz_connection_answer(cz_connection_t *connection)
         connection->ends = is_last(connection);
         catzilla_response_t *response = cz_connection_response(connection);
         if (response == NULL) {
-            give_up(connection);
+            cz_connection_give_up(connection);
             return;
         }
         route(connection, response);
@@ -365,7 +367,7 @@ void cz_connection_refuse(cz_connection_t *connection, int status)
     connection->lingers = true;
     catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
-        give_up(connection);
+        cz_connection_give_up(connection);
         return;
     }
     plain(connection, response, status);

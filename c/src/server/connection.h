@@ -64,6 +64,9 @@ void cz_connection_leave(catzilla_response_t *response);
 /* Sends the response, or keeps it as pending where it is put off or streamed. */
 void cz_connection_settle(cz_connection_t *connection, catzilla_response_t *response);
 
+/* No memory for as much as a refusal: what was answered before is still sent. */
+void cz_connection_give_up(cz_connection_t *connection);
+
 /* Sends the response as the answer to the request in progress, and ends both. */
 void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *response);
 

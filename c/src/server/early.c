@@ -29,7 +29,7 @@ void cz_connection_early_begin(cz_connection_t *connection)
     }
     catzilla_response_t *response = cz_connection_response(connection);
     if (response == NULL) {
-        cz_connection_close(connection);
+        cz_connection_give_up(connection);
         return;
     }
     connection->early = response;
