@@ -112,6 +112,23 @@ static int hasty(catzilla_request_t *request, catzilla_response_t *response, voi
     return rc;
 }
 
+/* Once the reply is another's its body may not be read any more. */
+static int hands_over(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    bool streams = catzilla_request_query(request).size > 0;
+    (void)user_data;
+    int rc =
+        streams ? catzilla_response_stream(response, &stream) : catzilla_response_defer(response);
+    assert_int_equal(rc, 0);
+    assert_int_equal(catzilla_request_read_body(request, on_ignored, NULL), CATZILLA_ERR_STATE);
+    if (streams)
+        catzilla_response_end(response);
+    else
+        catzilla_response_complete(response, 0);
+    return 0;
+}
+
 static int begin(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -120,6 +137,7 @@ static int begin(void **state)
     host_create(&host, &options);
     catzilla_server_route_streaming(host.server, "POST", "/upload", upload, NULL);
     catzilla_server_route_streaming(host.server, "POST", "/hasty", hasty, NULL);
+    catzilla_server_route_streaming(host.server, "POST", "/hands-over", hands_over, NULL);
     host_start(&host);
     atomic_store(&aborted, 0);
     return 0;
@@ -232,6 +250,16 @@ static void a_reply_waits_for_its_body_however_short(void **state)
                 HEAD200 "Content-Length: 3\r\n\r\nend");
 }
 
+static void a_body_is_not_read_for_a_reply_that_is_handed_over(void **state)
+{
+    (void)state;
+    host_expect(&host,
+                "POST /hands-over HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+                "POST /hands-over?b HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+                HEAD200 "Content-Length: 0\r\n\r\n" HEAD200
+                        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -242,6 +270,7 @@ int main(void)
         CASE(a_handler_may_refuse_the_body),
         CASE(a_body_cut_off_is_told_to_its_reader),
         CASE(a_reader_told_of_the_end_is_not_called_again),
+        CASE(a_body_is_not_read_for_a_reply_that_is_handed_over),
         CASE(a_reply_waits_for_its_body_however_short),
     };
     return cmocka_run_group_tests_name("body", tests, NULL, NULL);

@@ -43,6 +43,40 @@ static int in_pieces(catzilla_request_t *request, catzilla_response_t *response,
     return 0;
 }
 
+static void count(void *data)
+{
+    (*(int *)data)++;
+}
+
+/* Everything but pieces comes too late for a reply whose head is sent. */
+static int too_late(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    const catzilla_slice_t text = CATZILLA_SLICE("late");
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    int released = 0, fds[2];
+    (void)request;
+    (void)user_data;
+    assert_int_equal(pipe(fds), 0);
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc != 0)
+        return rc;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(catzilla_response_status(response, 404), CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_response_header(response, text, text), CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_response_body(response, text), CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_response_body_borrow(response, text, count, &released),
+                         CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_response_body_vector(response, &text, 1, count, &released),
+                         CATZILLA_ERR_STATE);
+        assert_int_equal(catzilla_response_file(response, fds[i], 0, 4), CATZILLA_ERR_STATE);
+        assert_int_equal(close(fds[i]), -1); /* has been closed */
+        assert_int_equal(catzilla_response_get_status(response), 200);
+        catzilla_response_end(response);
+    }
+    assert_int_equal(released, 4);
+    return 0;
+}
+
 /* A stream without an end of its own, of the status that the path says. */
 static int endless(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
@@ -208,6 +242,7 @@ static int begin(void **state)
     catzilla_server_t *server = host.server;
     catzilla_server_route(server, "GET", "/pieces", in_pieces, NULL);
     catzilla_server_route(server, "GET", "/endless/{status}", endless, NULL);
+    catzilla_server_route(server, "GET", "/too-late", too_late, NULL);
     catzilla_server_route(server, "GET", "/flood", flood, &flooded);
     catzilla_server_route(server, "GET", "/events", events, NULL);
     catzilla_server_route(server, "GET", "/give-up", give_up, NULL);
@@ -254,6 +289,15 @@ static void pieces_for_head_are_none(void **state)
     host_expect(&host,
                 "HEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\nGET /users/z HTTP/1.1\r\nHost: a\r\n\r\n",
                 HEAD200 "A: b\r\n\r\n" HEAD200 "Content-Length: 1\r\n\r\nz");
+}
+
+static void what_comes_behind_the_head_is_refused(void **state)
+{
+    (void)state;
+    host_expect(&host,
+                "GET /too-late HTTP/1.1\r\nHost: a\r\n\r\n"
+                "HEAD /too-late HTTP/1.1\r\nHost: a\r\n\r\n",
+                HEAD200 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HEAD200 "\r\n");
 }
 
 static void a_stream_without_a_body_ends_with_its_head(void **state)
@@ -402,6 +446,7 @@ int main(void)
         CASE(pieces_leave_in_chunks),
         CASE(pieces_for_1_0_end_with_the_connection),
         CASE(pieces_for_head_are_none),
+        CASE(what_comes_behind_the_head_is_refused),
         CASE(a_stream_without_a_body_ends_with_its_head),
         CASE(a_slow_reader_holds_the_writer_back),
         CASE(a_lost_peer_is_told_to_the_stream),

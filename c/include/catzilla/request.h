@@ -217,7 +217,8 @@ typedef int (*catzilla_body_fn)(catzilla_request_t *request, catzilla_response_t
  * Memory:  borrows `user_data` until CATZILLA_BODY_END or CATZILLA_BODY_ABORTED, or until the
  *          reader has returned a negative code.
  * Threads: the request's loop.
- * Errors:  CATZILLA_ERR_STATE on another route; CATZILLA_ERR_INVALID for NULL.
+ * Errors:  CATZILLA_ERR_STATE on another route, outside the handler, and once the reply is put off
+ *          or streamed; CATZILLA_ERR_INVALID for NULL.
  */
 CATZILLA_API int catzilla_request_read_body(catzilla_request_t *request, catzilla_body_fn reader,
                                             void *user_data);

@@ -25,7 +25,8 @@ typedef int (*catzilla_handler_t)(catzilla_request_t *request, catzilla_response
 /**
  * Sets the status, 200 unless told.
  * Threads: the request's loop.
- * Errors:  CATZILLA_ERR_INVALID outside 200 to 599; the status stays.
+ * Errors:  CATZILLA_ERR_INVALID outside 200 to 599, CATZILLA_ERR_STATE once the head is sent; the
+ *          status stays.
  */
 CATZILLA_API int catzilla_response_status(catzilla_response_t *response, int status);
 
@@ -41,7 +42,8 @@ CATZILLA_API int catzilla_response_get_status(const catzilla_response_t *respons
  * Memory:  copies both slices into the response class.
  * Threads: the request's loop.
  * Errors:  CATZILLA_ERR_HEADER for a name that is no token, a value with CR, LF, NUL or another
- *          control character, or a field that is the library's own; CATZILLA_ERR_NOMEM.
+ *          control character, or a field that is the library's own; CATZILLA_ERR_STATE once the
+ *          head is sent; CATZILLA_ERR_NOMEM.
  * Source:  RFC 9110, sections 5.1 and 5.5.
  */
 CATZILLA_API int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t name,
@@ -51,7 +53,8 @@ CATZILLA_API int catzilla_response_header(catzilla_response_t *response, catzill
  * Sets the body.
  * Memory:  copies the slice into the response class.
  * Threads: the request's loop.
- * Errors:  CATZILLA_ERR_NOMEM; an earlier body is gone then.
+ * Errors:  CATZILLA_ERR_NOMEM; an earlier body is gone then. CATZILLA_ERR_STATE for a reply that is
+ *          streamed.
  */
 CATZILLA_API int catzilla_response_body(catzilla_response_t *response, catzilla_slice_t body);
 
@@ -60,7 +63,8 @@ CATZILLA_API int catzilla_response_body(catzilla_response_t *response, catzilla_
  * Memory:  borrows the slice until `release` is called, exactly once, whatever happens to the
  *          reply; NULL for bytes that outlive the server.
  * Threads: the request's loop; `release` runs there too.
- * Errors:  CATZILLA_ERR_INVALID for an absent slice; `release` has been called then.
+ * Errors:  CATZILLA_ERR_INVALID for an absent slice, CATZILLA_ERR_STATE for a reply that is
+ *          streamed; `release` has been called then.
  */
 CATZILLA_API int catzilla_response_body_borrow(catzilla_response_t *response, catzilla_slice_t body,
                                                void (*release)(void *user_data), void *user_data);
@@ -71,7 +75,8 @@ CATZILLA_API int catzilla_response_body_borrow(catzilla_response_t *response, ca
  * turns out shorter ends the connection.
  * Memory:  takes `fd`, also on failure, and closes it when the reply is done.
  * Threads: the request's loop.
- * Errors:  CATZILLA_ERR_INVALID for a negative `fd` or a range past INT64_MAX.
+ * Errors:  CATZILLA_ERR_INVALID for a negative `fd` or a range past INT64_MAX, CATZILLA_ERR_STATE
+ *          for a reply that is streamed.
  */
 CATZILLA_API int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offset,
                                         uint64_t length);
@@ -81,8 +86,8 @@ CATZILLA_API int catzilla_response_file(catzilla_response_t *response, int fd, u
  * Memory:  copies the array, borrows the bytes until `release` is called, exactly once, whatever
  *          happens to the reply; NULL for bytes that outlive the server.
  * Threads: the request's loop; `release` runs there too.
- * Errors:  CATZILLA_ERR_INVALID for an absent piece, CATZILLA_ERR_NOMEM; `release` has been
- *          called then.
+ * Errors:  CATZILLA_ERR_INVALID for an absent piece, CATZILLA_ERR_STATE for a reply that is
+ *          streamed, CATZILLA_ERR_NOMEM; `release` has been called then.
  */
 CATZILLA_API int catzilla_response_body_vector(catzilla_response_t *response,
                                                const catzilla_slice_t *pieces, size_t count,

@@ -104,8 +104,22 @@ void cz_response_plain(catzilla_response_t *response, int status)
                                  CATZILLA_SLICE("text/plain; charset=utf-8"));
 }
 
+/* Whether the head is still to be sent. */
+static bool is_open(const catzilla_response_t *response)
+{
+    return response->phase < CZ_REPLY_STREAMING;
+}
+
+/* Whether it may have a body of its own: a streamed one has none even before its head is sent. */
+static bool takes_body(const catzilla_response_t *response)
+{
+    return response->framing == CZ_FRAMING_LENGTH;
+}
+
 int catzilla_response_status(catzilla_response_t *response, int status)
 {
+    if (!is_open(response))
+        return CATZILLA_ERR_STATE;
     if (status < 200 || status > 599)
         return CATZILLA_ERR_INVALID;
     response->status = status;
@@ -137,6 +151,8 @@ static bool is_reserved(catzilla_slice_t name)
 int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t name,
                              catzilla_slice_t value)
 {
+    if (!is_open(response))
+        return CATZILLA_ERR_STATE;
     if (!cz_header_is_token(name) || !cz_header_is_value(value) || is_reserved(name))
         return CATZILLA_ERR_HEADER;
     if (name.size > SIZE_MAX / 2 || value.size > SIZE_MAX / 4)
@@ -156,6 +172,8 @@ int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t nam
 
 int catzilla_response_body(catzilla_response_t *response, catzilla_slice_t body)
 {
+    if (!takes_body(response))
+        return CATZILLA_ERR_STATE;
     body_drop(response);
     if (body.size == 0)
         return 0;
@@ -171,11 +189,15 @@ int catzilla_response_body(catzilla_response_t *response, catzilla_slice_t body)
 int catzilla_response_body_borrow(catzilla_response_t *response, catzilla_slice_t body,
                                   void (*release)(void *user_data), void *user_data)
 {
-    body_drop(response);
-    if (body.data == NULL) {
+    int rc = body.data == NULL ? CATZILLA_ERR_INVALID : 0;
+    if (!takes_body(response))
+        rc = CATZILLA_ERR_STATE;
+    else
+        body_drop(response);
+    if (rc != 0) {
         if (release != NULL)
             release(user_data);
-        return CATZILLA_ERR_INVALID;
+        return rc;
     }
     response->body_kind = CZ_BODY_BORROWED;
     response->borrowed = body;
@@ -189,8 +211,9 @@ int catzilla_response_body_vector(catzilla_response_t *response, const catzilla_
                                   size_t count, void (*release)(void *user_data), void *user_data)
 {
     uint64_t length = 0;
-    int rc = 0;
-    body_drop(response);
+    int rc = takes_body(response) ? 0 : CATZILLA_ERR_STATE;
+    if (rc == 0)
+        body_drop(response);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = pieces[i].data == NULL ? CATZILLA_ERR_INVALID : 0;
         length += pieces[i].size;
@@ -215,12 +238,16 @@ int catzilla_response_body_vector(catzilla_response_t *response, const catzilla_
 
 int catzilla_response_file(catzilla_response_t *response, int fd, uint64_t offset, uint64_t length)
 {
-    body_drop(response);
+    int rc = offset > INT64_MAX || length > INT64_MAX - offset ? CATZILLA_ERR_INVALID : 0;
+    if (!takes_body(response))
+        rc = CATZILLA_ERR_STATE;
+    else
+        body_drop(response);
     if (fd < 0)
-        return CATZILLA_ERR_INVALID;
-    if (offset > INT64_MAX || length > INT64_MAX - offset) {
+        return rc == 0 ? CATZILLA_ERR_INVALID : rc;
+    if (rc != 0) {
         close(fd);
-        return CATZILLA_ERR_INVALID;
+        return rc;
     }
     response->body_kind = CZ_BODY_FILE;
     response->fd = fd;

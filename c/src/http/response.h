@@ -18,6 +18,7 @@ typedef enum cz_body_kind {
 typedef enum cz_reply_phase {
     CZ_REPLY_BUILDING,
     CZ_REPLY_DEFERRED,
+    CZ_REPLY_LEAVING, /* made, and what comes after the handler may still add to it */
     CZ_REPLY_STREAMING,
     CZ_REPLY_ENDED /* streamed to its end, which is yet to be sent */
 } cz_reply_phase_t;

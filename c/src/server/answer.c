@@ -240,7 +240,7 @@ void cz_connection_leave(catzilla_response_t *response)
     catzilla_request_t *request = response->request;
     cz_reply_phase_t phase = response->phase;
     /* The reply is made: what runs now may neither put it off nor stream it. */
-    response->phase = CZ_REPLY_ENDED;
+    response->phase = CZ_REPLY_LEAVING;
     while (request != NULL && request->entered > 0) {
         const cz_middleware_t *middleware = request->chain->links[--request->entered];
         if (middleware->after != NULL)

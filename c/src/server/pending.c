@@ -27,6 +27,7 @@ static int on_defer(catzilla_response_t *response)
     int rc = cz_request_detach(request);
     if (rc != 0)
         return rc;
+    request->may_stream = false; /* nor may its body be read any more, which is another's now */
     cz_response_lend(response);
     response->phase = CZ_REPLY_DEFERRED;
     atomic_store(&response->put_off, true);
@@ -111,6 +112,7 @@ static int on_begin(catzilla_response_t *response)
         take_back(response);
         connection->worker->posts.put_off--;
     }
+    response->request->may_stream = false;
     /* Without a body the reply ends with its head, whoever would have written on. */
     response->phase = response->framing == CZ_FRAMING_NONE ? CZ_REPLY_ENDED : CZ_REPLY_STREAMING;
     cz_worker_flush_later(connection->worker, connection);
