@@ -223,6 +223,31 @@ static void a_reply_that_fails_leaves_the_one_before_it(void **state)
     free(run.reply);
 }
 
+/* Its checks see a block when it is given back, so nothing may wait to be used again. */
+static void ask_twice(uint16_t port, void *data)
+{
+    static const char text[] = "GET /users/x HTTP/1.1\r\nHost: a\r\n\r\n";
+    char reply[4096];
+    size_t live[CLASSES];
+    (void)data;
+    int fd = stepped_connect(port);
+    for (int i = 0; i < 2; i++) {
+        assert_true(stepped_send(fd, text, sizeof text - 1));
+        assert_true(stepped_receive(fd, reply, sizeof reply, 1024) > 1024);
+        live_bytes(live);
+        assert_int_equal(live[CATZILLA_MEMORY_RESPONSE], 0);
+        assert_int_equal(live[CATZILLA_MEMORY_REQUEST], 65536); /* what the worker reads into */
+    }
+    close(fd);
+}
+
+static void debug_mode_sees_every_block_given_back(void **state)
+{
+    static const kind_t kind = {"GET with a parameter", "", 0, 0};
+    (void)state;
+    kind_serve(&kind, NULL, ask_twice, NULL);
+}
+
 /* 0 once a server could be made and listens. */
 static int make(void)
 {
@@ -270,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_of_a_new_server_may_fail),
+        cmocka_unit_test(debug_mode_sees_every_block_given_back),
         cmocka_unit_test(a_reply_that_fails_leaves_the_one_before_it),
         cmocka_unit_test(each_allocation_of_each_kind_of_request_may_fail),
     };

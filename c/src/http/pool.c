@@ -39,6 +39,7 @@ void cz_pool_trim(cz_pool_t *pool)
     for (unsigned i = 0; i < CZ_POOL_SIZES; i++) {
         while (pool->blocks[i] != NULL) {
             cz_pool_block_t *block = pool->blocks[i];
+            cz_pool_show(block, (size_t)CZ_POOL_SMALLEST << i);
             pool->blocks[i] = block->next;
             pool->free(block);
         }

@@ -4,6 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define CZ_POOL_POISONS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CZ_POOL_POISONS
+#endif
+#endif
+#ifdef CZ_POOL_POISONS
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define CZ_POOL_SMALLEST 256u
 #define CZ_POOL_LARGEST  65536u
 #define CZ_POOL_SIZES    9 /* powers of two from the smallest to the largest */
@@ -27,6 +38,27 @@ void cz_pool_init(cz_pool_t *pool, void *(*alloc)(size_t), void (*free)(void *),
 void *cz_pool_take_new(cz_pool_t *pool, size_t size, size_t *out_size);
 void cz_pool_give_back(cz_pool_t *pool, void *block);
 
+/* Lets AddressSanitizer see that a block which waits is used; nothing in other builds. */
+static inline void cz_pool_hide(void *block, size_t size)
+{
+#ifdef CZ_POOL_POISONS
+    ASAN_POISON_MEMORY_REGION(block, size);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
+static inline void cz_pool_show(void *block, size_t size)
+{
+#ifdef CZ_POOL_POISONS
+    ASAN_UNPOISON_MEMORY_REGION(block, size);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
+
 /* For sizes up to the largest. */
 static inline unsigned cz_pool_index(size_t size)
 {
@@ -49,6 +81,7 @@ static inline void *cz_pool_take(cz_pool_t *pool, size_t size, size_t *out_size)
     size = (size_t)CZ_POOL_SMALLEST << index;
     if (block == NULL)
         return cz_pool_take_new(pool, size, out_size);
+    cz_pool_show(block, size);
     pool->blocks[index] = block->next;
     pool->cached_bytes -= size;
     *out_size = size;
@@ -69,6 +102,7 @@ static inline void cz_pool_give(cz_pool_t *pool, void *given, size_t size)
     block->next = pool->blocks[index];
     pool->blocks[index] = block;
     pool->cached_bytes += size;
+    cz_pool_hide(block, size);
 }
 
 /* Gives every cached block back to its class. */

@@ -208,13 +208,23 @@ static void on_handle_closed(uv_handle_t *handle)
     cz_worker_handle_closed(handle->data);
 }
 
+/*
+ * In debug mode nothing is cached, so that the memory layer sees every use of a block that was
+ * given back. Memory is in use by now, so asking for no debug mode only says whether there is one.
+ */
+static size_t cached_limit(void)
+{
+    return catzilla_memory_set_debug(0) == 0 ? CACHED_BYTES : 0;
+}
+
 int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
 {
     worker->loop = loop == NULL ? &worker->own_loop : loop;
     worker->flush_end = &worker->to_flush;
-    cz_pool_init(&worker->requests, catzilla_request_alloc, catzilla_request_free, CACHED_BYTES);
-    cz_pool_init(&worker->responses, catzilla_response_alloc, catzilla_response_free, CACHED_BYTES);
-    cz_pool_init(&worker->connections, catzilla_malloc, catzilla_free, CACHED_BYTES);
+    size_t cached = cached_limit();
+    cz_pool_init(&worker->requests, catzilla_request_alloc, catzilla_request_free, cached);
+    cz_pool_init(&worker->responses, catzilla_response_alloc, catzilla_response_free, cached);
+    cz_pool_init(&worker->connections, catzilla_malloc, catzilla_free, cached);
     worker->regions.limit = worker->limits.max_memory;
     cz_deadlines_init(&worker->deadlines);
     worker->deadlines.timeout_ms[CZ_WAIT_REQUEST] = worker->options->idle_timeout_ms;
