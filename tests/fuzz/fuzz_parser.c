@@ -74,11 +74,11 @@ static outcome_t run(const cz_limits_t *limits, const char *data, size_t size, s
                      bool apart)
 {
     cz_message_t message;
-    static cz_field_t fields[FIELDS];
+    static cz_field_t fields[FIELDS + CZ_MAX_TRAILERS];
     outcome_t outcome = {CZ_PARSE_MORE, 0, 0, 0};
     size_t kept = 0;
     char *block = NULL, *place = NULL;
-    cz_parser_start(&message, NULL, fields, FIELDS, limits);
+    cz_parser_start(&message, NULL, fields, limits);
     while (outcome.used < size && outcome.result < CZ_PARSE_DONE) {
         size_t more = size - outcome.used < step ? size - outcome.used : step;
         char *next = malloc(kept + more);

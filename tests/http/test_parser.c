@@ -18,7 +18,7 @@ static cz_limits_t limits = {.max_target_bytes = 256,
 
 typedef struct feed {
     cz_message_t message;
-    cz_field_t fields[FIELDS];
+    cz_field_t fields[FIELDS + CZ_MAX_TRAILERS];
     char bytes[ROOM];
     size_t kept;
     cz_parse_result_t result;
@@ -28,7 +28,7 @@ typedef struct feed {
 static void begin(feed_t *feed)
 {
     memset(feed, 0, sizeof *feed);
-    cz_parser_start(&feed->message, feed->bytes, feed->fields, FIELDS, &limits);
+    cz_parser_start(&feed->message, feed->bytes, feed->fields, &limits);
     feed->result = CZ_PARSE_MORE;
 }
 
@@ -187,6 +187,33 @@ static void a_head_apart_survives_what_its_buffer_is_used_for(void **state)
     }
 }
 
+/* A header section as large as it may be leaves the trailers their room, which is bounded too. */
+static void trailers_have_room_of_their_own(void **state)
+{
+    static const char last[] = "Transfer-Encoding: chunked\r\n\r\n0\r\n";
+    static feed_t feed;
+    (void)state;
+    for (unsigned trailers = 1; trailers <= CZ_MAX_TRAILERS + 1; trailers += CZ_MAX_TRAILERS) {
+        for (unsigned fields = 2; fields <= FIELDS; fields += FIELDS - 2) {
+            begin(&feed);
+            give(&feed, "POST / HTTP/1.1\r\nHost: a\r\n", 26);
+            for (unsigned i = 2; i < fields; i++)
+                give(&feed, "A: b\r\n", 6);
+            give(&feed, last, sizeof last - 1);
+            for (unsigned i = 0; i < trailers && feed.result != CZ_PARSE_REFUSED; i++)
+                give(&feed, "T: u\r\n", 6);
+            if (trailers > CZ_MAX_TRAILERS) {
+                assert_int_equal(feed.result, CZ_PARSE_REFUSED);
+                assert_int_equal(feed.message.status, 431);
+                continue;
+            }
+            give(&feed, "\r\n", 2);
+            assert_int_equal(feed.result, CZ_PARSE_DONE);
+            assert_int_equal(cz_head_trailer_count(&feed.message.head), trailers);
+        }
+    }
+}
+
 static void what_follows_a_request_is_left_alone(void **state)
 {
     static const char two[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n";
@@ -252,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_request_in_three_pieces_is_the_same),
         cmocka_unit_test(a_request_byte_by_byte_is_the_same),
         cmocka_unit_test(a_request_survives_a_move_of_its_bytes),
+        cmocka_unit_test(trailers_have_room_of_their_own),
         cmocka_unit_test(a_head_apart_survives_what_its_buffer_is_used_for),
         cmocka_unit_test(what_follows_a_request_is_left_alone),
         cmocka_unit_test(refusals_are_the_same_wherever_they_are_split),

@@ -116,6 +116,7 @@ static int on_headers_complete(llhttp_t *parser)
     cz_head_t *head = &message->head;
     message->head_complete = true;
     head->field_count = head->line_count;
+    head->field_capacity = head->line_count + CZ_MAX_TRAILERS;
     head->major = parser->http_major;
     head->minor = parser->http_minor;
     head->upgrade = parser->upgrade != 0;
@@ -182,15 +183,14 @@ void cz_parser_prepare(cz_limits_t *limits)
     memset(&limits->fresh_head, 0, sizeof limits->fresh_head);
 }
 
-void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
+void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
                      const cz_limits_t *limits)
 {
     memcpy(message->state, limits->fresh, sizeof message->state);
     message->head = limits->fresh_head;
     message->base = message->head.base = base;
     message->head.fields = fields;
-    message->head.field_capacity =
-        field_capacity < limits->max_headers ? field_capacity : limits->max_headers;
+    message->head.field_capacity = limits->max_headers;
     message->limits = limits;
     message->field = NULL;
     message->max_body_bytes = limits->max_body_bytes;

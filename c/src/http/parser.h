@@ -6,6 +6,7 @@
 #include <catzilla/slice.h>
 
 #define CZ_PARSER_STATE_WORDS 14
+#define CZ_MAX_TRAILERS       32u /* in one request, whatever its header section has */
 
 /* What a request may cost before it is refused, and the state that its parser starts from. */
 typedef struct cz_limits {
@@ -49,8 +50,11 @@ typedef struct cz_message {
 /* Makes limits ready for use, when all their other fields are set. */
 void cz_parser_prepare(cz_limits_t *limits);
 
-/* Starts a request whose first byte will be at `base`; `limits` is borrowed. */
-void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields, uint32_t field_capacity,
+/*
+ * Starts a request whose first byte will be at `base`; `limits` is borrowed. `fields` has room for
+ * max_headers and CZ_MAX_TRAILERS more.
+ */
+void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
                      const cz_limits_t *limits);
 
 /*

@@ -11,11 +11,12 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
                                       const cz_request_owner_ops_t *ops, void *owner)
 {
     size_t block_size;
-    size_t head = sizeof(catzilla_request_t) + limits->max_headers * sizeof(cz_field_t);
+    size_t head = sizeof(catzilla_request_t) +
+                  ((size_t)limits->max_headers + CZ_MAX_TRAILERS) * sizeof(cz_field_t);
     catzilla_request_t *request = cz_pool_take(pool, head + 256, &block_size);
     if (request == NULL)
         return NULL;
-    cz_parser_start(&request->message, base, request->fields, limits->max_headers, limits);
+    cz_parser_start(&request->message, base, request->fields, limits);
     cz_arena_init(&request->arena, pool, (char *)request + head, block_size - head,
                   limits->max_memory);
     request->block_size = block_size;
