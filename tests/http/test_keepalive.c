@@ -142,6 +142,56 @@ static void large_bodies_come_back_whole(void **state)
     host_stop(&host);
 }
 
+/* Asks for the connection's end, in each of the ways in which a reply comes about. */
+static int closing(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    catzilla_slice_t how = catzilla_request_param(request, "how");
+    (void)user_data;
+    assert_int_equal(catzilla_response_close(response), 0);
+    if (catzilla_slice_equal(how, CATZILLA_SLICE("fail")))
+        return CATZILLA_ERR_SYSTEM;
+    if (catzilla_slice_equal(how, CATZILLA_SLICE("late"))) {
+        assert_int_equal(catzilla_response_defer(response), 0);
+        catzilla_response_complete(response, 0);
+    }
+    if (catzilla_slice_equal(how, CATZILLA_SLICE("stream"))) {
+        assert_int_equal(catzilla_response_stream(response, &stream), 0);
+        assert_int_equal(catzilla_response_close(response), CATZILLA_ERR_STATE);
+        return catzilla_response_end(response);
+    }
+    return 0;
+}
+
+static void a_handler_may_end_the_connection(void **state)
+{
+#define BEHIND "GET /users/b HTTP/1.1\r\nHost: a\r\n\r\n"
+#define CLOSES "Connection: close\r\n"
+    static const struct {
+        const char *how;
+        const char *wanted;
+    } row[] = {
+        {"plain", "200 OK\r\nDate: D\r\nContent-Length: 0\r\n" CLOSES "\r\n"},
+        {"late", "200 OK\r\nDate: D\r\nContent-Length: 0\r\n" CLOSES "\r\n"},
+        {"fail", "500 Internal Server Error\r\nDate: D\r\nContent-Length: 26\r\n" CLOSES
+                 "Content-Type: text/plain; charset=utf-8\r\n\r\n500 Internal Server Error\n"},
+        {"stream", "200 OK\r\nDate: D\r\nTransfer-Encoding: chunked\r\n" CLOSES "\r\n0\r\n\r\n"},
+    };
+    char text[256], wanted[256];
+    host_t host;
+    (void)state;
+    host_create(&host, NULL);
+    catzilla_server_route(host.server, "GET", "/close/{how}", closing, NULL);
+    host_start(&host);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        snprintf(text, sizeof text, "GET /close/%s HTTP/1.1\r\nHost: a\r\n\r\n" BEHIND BEHIND,
+                 row[i].how);
+        snprintf(wanted, sizeof wanted, "HTTP/1.1 %s", row[i].wanted);
+        host_expect(&host, text, wanted);
+    }
+    host_stop(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +199,7 @@ int main(void)
         cmocka_unit_test(pipelined_replies_come_in_order),
         cmocka_unit_test(a_peer_that_does_not_read_is_held_back),
         cmocka_unit_test(large_bodies_come_back_whole),
+        cmocka_unit_test(a_handler_may_end_the_connection),
     };
     return cmocka_run_group_tests_name("keepalive", tests, NULL, NULL);
 }

@@ -103,6 +103,24 @@ static void fields_that_would_split_the_reply_are_refused(void **state)
     assert_int_equal(((catzilla_response_t *)*state)->fields.size, 0);
 }
 
+/* RFC 9110, section 7.8, and 15.5.22 of a 426. */
+static void a_field_upgrade_is_named_in_connection(void **state)
+{
+#define REQUIRED "HTTP/1.1 426 Upgrade Required\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    catzilla_response_t *response = *state;
+    assert_int_equal(catzilla_response_status(response, 426), 0);
+    assert_int_equal(
+        catzilla_response_header(response, CATZILLA_SLICE("upgrade"), CATZILLA_SLICE("a/1")), 0);
+    expect_head(response, true,
+                REQUIRED "Content-Length: 0\r\nConnection: upgrade\r\nupgrade: a/1\r\n\r\n");
+    expect_head(response, false,
+                REQUIRED "Content-Length: 0\r\nConnection: close, upgrade\r\nupgrade: a/1\r\n\r\n");
+    cz_response_reset(response);
+    expect_head(response, true,
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                "Content-Length: 0\r\n\r\n");
+}
+
 static void many_fields_and_a_large_body_find_room(void **state)
 {
     catzilla_response_t *response = *state;
@@ -170,6 +188,7 @@ int main(void)
         CASE(status_fields_and_body_are_written_in_order),
         CASE(statuses_outside_their_range_are_refused),
         CASE(fields_that_would_split_the_reply_are_refused),
+        CASE(a_field_upgrade_is_named_in_connection),
         CASE(many_fields_and_a_large_body_find_room),
         CASE(a_borrowed_body_is_released_once),
         CASE(a_file_is_closed_whatever_happens),

@@ -11,8 +11,9 @@ extern "C" {
 /*
  * catzilla_response_t is opaque and lives in the response class. A reply is one status, any number
  * of headers and at most one body; setting a body again replaces the one before. Content-Length,
- * Transfer-Encoding, Date and Connection are the library's. A HEAD request runs the GET handler,
- * and its body is counted but not sent; so it is for 204 and 304, which have none.
+ * Transfer-Encoding, Date and Connection are the library's: catzilla_response_close() has the last
+ * one say close, and a field Upgrade, which a 426 must have, is named there. A HEAD request runs
+ * the GET handler, and its body is counted but not sent; so it is for 204 and 304, which have none.
  */
 /**
  * Answers one request. 0 says that the reply is complete; a negative code discards what was
@@ -48,6 +49,16 @@ CATZILLA_API int catzilla_response_get_status(const catzilla_response_t *respons
  */
 CATZILLA_API int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t name,
                                           catzilla_slice_t value);
+
+/**
+ * Ends the connection with this reply, which says `Connection: close`; what the peer sends after it
+ * is thrown away until the peer closes too. It holds for a reply of 500 as well, should the handler
+ * fail, but not for an upgrade, whose end is its owner's.
+ * Threads: the request's loop, or whoever holds a reply that was put off.
+ * Errors:  CATZILLA_ERR_STATE once the head is sent.
+ * Source:  RFC 9112, section 9.6.
+ */
+CATZILLA_API int catzilla_response_close(catzilla_response_t *response);
 
 /**
  * Sets the body.

@@ -31,6 +31,7 @@ catzilla_response_t *cz_response_create(cz_pool_t *pool)
     response->owner = NULL;
     response->phase = CZ_REPLY_BUILDING;
     response->framing = CZ_FRAMING_LENGTH;
+    response->closes = response->names_upgrade = false;
     response->home = NULL;
     atomic_init(&response->put_off, false);
     char *storage = response->storage;
@@ -82,6 +83,7 @@ void cz_response_reset(catzilla_response_t *response)
     body_drop(response);
     response->status = 200;
     response->fields.size = 0;
+    response->names_upgrade = false;
 }
 
 void cz_response_plain(catzilla_response_t *response, int status)
@@ -167,6 +169,16 @@ int catzilla_response_header(catzilla_response_t *response, catzilla_slice_t nam
         end = cz_put(end, value.data, value.size);
     end = CZ_PUT(end, "\r\n");
     fields->size = (size_t)(end - fields->data);
+    if (name.size == 7 && cz_header_is(name, "upgrade", 7))
+        response->names_upgrade = true;
+    return 0;
+}
+
+int catzilla_response_close(catzilla_response_t *response)
+{
+    if (!is_open(response))
+        return CATZILLA_ERR_STATE;
+    response->closes = true;
     return 0;
 }
 
@@ -261,6 +273,25 @@ size_t cz_response_head_room(const catzilla_response_t *response)
     return response->fields.size + FIXED_ROOM;
 }
 
+/* RFC 9110, section 7.8: who sends Upgrade names it here too. */
+static char *put_connection(const catzilla_response_t *response, const cz_reply_facts_t *facts,
+                            char *out)
+{
+    out = CZ_PUT(out, "Connection: ");
+    /* A connection that is handed over raw is none of HTTP's to keep or close. */
+    if (response->framing == CZ_FRAMING_RAW)
+        return CZ_PUT(out, "upgrade\r\n");
+    if (!facts->keep_alive)
+        out = CZ_PUT(out, "close");
+    else if (facts->http_1_0)
+        out = CZ_PUT(out, "keep-alive");
+    if (response->names_upgrade && (!facts->keep_alive || facts->http_1_0))
+        out = CZ_PUT(out, ", ");
+    if (response->names_upgrade)
+        out = CZ_PUT(out, "upgrade");
+    return CZ_PUT(out, "\r\n");
+}
+
 char *cz_response_write_head(const catzilla_response_t *response, const cz_reply_facts_t *facts,
                              char *out)
 {
@@ -276,12 +307,8 @@ char *cz_response_write_head(const catzilla_response_t *response, const cz_reply
         out = cz_put_number(out, response->length);
         out = CZ_PUT(out, "\r\n");
     }
-    if (response->framing == CZ_FRAMING_RAW)
-        out = CZ_PUT(out, "Connection: upgrade\r\n");
-    else if (!facts->keep_alive)
-        out = CZ_PUT(out, "Connection: close\r\n");
-    else if (facts->http_1_0)
-        out = CZ_PUT(out, "Connection: keep-alive\r\n");
+    if (response->names_upgrade || !facts->keep_alive || facts->http_1_0)
+        out = put_connection(response, facts, out);
     if (response->fields.size > 0)
         out = cz_put(out, response->fields.data, response->fields.size);
     return CZ_PUT(out, "\r\n");

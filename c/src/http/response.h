@@ -62,6 +62,8 @@ struct catzilla_response {
     void *owner;
     cz_reply_phase_t phase;
     cz_framing_t framing;
+    bool closes;         /* the connection is to end with it */
+    bool names_upgrade;  /* has a field Upgrade, which the Connection field then names */
     bool wants_room;     /* the stream was told that it is full */
     atomic_bool put_off; /* and neither completed nor streamed yet; whoever clears it does that */
     int result;          /* of a reply that was put off */

@@ -83,6 +83,8 @@ int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t pr
         return CATZILLA_ERR_STATE;
     if (!is_token_list(protocol))
         return CATZILLA_ERR_HEADER;
+    size_t fields = response->fields.size;
+    bool named = response->names_upgrade;
     int rc = stream_read(response, stream);
     if (rc == 0)
         rc = catzilla_response_header(response, CATZILLA_SLICE("Upgrade"), protocol);
@@ -93,8 +95,11 @@ int catzilla_response_upgrade(catzilla_response_t *response, catzilla_slice_t pr
     int status = response->status;
     response->status = 101;
     rc = begin(response, CZ_FRAMING_RAW);
-    if (rc != 0)
-        response->status = status;
+    if (rc == 0)
+        return 0;
+    response->status = status;
+    response->fields.size = fields;
+    response->names_upgrade = named;
     return rc;
 }
 

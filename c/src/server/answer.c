@@ -119,6 +119,11 @@ static int body_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *
 int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *response)
 {
     cz_worker_t *worker = connection->worker;
+    /* What the peer has sent meanwhile, or sends yet, must not reset the connection. */
+    if (response->closes && response->framing != CZ_FRAMING_RAW) {
+        connection->ends = true;
+        connection->lingers = true;
+    }
     const catzilla_request_t *request = response->request;
     bool http_1_0 =
         request != NULL && request->message.head.major == 1 && request->message.head.minor == 0;

@@ -80,7 +80,7 @@ static int on_begin(catzilla_response_t *response)
 {
     cz_connection_t *connection = response->owner;
     bool put_off = response->phase == CZ_REPLY_DEFERRED;
-    bool ended = connection->ends;
+    bool ended = connection->ends, lingered = connection->lingers;
     int rc = 0;
     if (awaits_body(response) || (put_off && !atomic_load(&response->put_off)))
         return CATZILLA_ERR_STATE;
@@ -106,6 +106,7 @@ static int on_begin(catzilla_response_t *response)
     }
     if (rc != 0) {
         connection->ends = ended;
+        connection->lingers = lingered;
         return rc;
     }
     if (put_off) {
