@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,11 +104,57 @@ static void it_comes_behind_the_reply_before_it(void **state)
     serve(in_order);
 }
 
+/* RFC 9110, 10.1.1: the final status comes at once, and the body need not come at all. */
+static void expect_at_once(uint16_t port, const char *text, const char *wanted, bool closes)
+{
+    char reply[4096];
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, text, strlen(text)));
+    size_t got = closes ? stepped_drain(fd, reply, sizeof reply - 1)
+                        : stepped_receive(fd, reply, sizeof reply - 1, 1);
+    close(fd);
+    reply[got] = '\0';
+    if (strncmp(reply, wanted, strlen(wanted)) != 0)
+        fail_msg("\"%s\" is answered by: %s", text, reply);
+    const char *field = strstr(reply, "Connection: close\r\n");
+    assert_int_equal(field != NULL, closes);
+}
+
+static void refuses(uint16_t port, void *data)
+{
+#define WAITS(line) line " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+    static const char length[] = "Content-Length: 3\r\n\r\n";
+    char text[256];
+    (void)data;
+    snprintf(text, sizeof text, WAITS("POST /none") "%s", length);
+    expect_at_once(port, text, "HTTP/1.1 404", true);
+    snprintf(text, sizeof text, WAITS("PUT /read") "%s", length);
+    expect_at_once(port, text, "HTTP/1.1 405", true);
+    snprintf(text, sizeof text, WAITS("PUT /users/a") "Transfer-Encoding: chunked\r\n\r\n");
+    expect_at_once(port, text, "HTTP/1.1 405", true);
+    snprintf(text, sizeof text, WAITS("POST /%%00") "%s", length);
+    expect_at_once(port, text, "HTTP/1.1 400", true);
+    /* Without a body there is nothing to wait with. */
+    expect_at_once(port, WAITS("GET /") "\r\n", "HTTP/1.1 200", false);
+    expect_at_once(port, WAITS("POST /read") "Content-Length: 0\r\n\r\n", "HTTP/1.1 200", false);
+    expect_at_once(port, WAITS("GET /none") "\r\n", "HTTP/1.1 404", false);
+    /* Who sends the body at once keeps the connection. */
+    snprintf(text, sizeof text, WAITS("POST /none") "%sabc", length);
+    expect_at_once(port, text, "HTTP/1.1 404", false);
+}
+
+static void a_body_that_nothing_takes_is_not_asked_for(void **state)
+{
+    (void)state;
+    serve(refuses);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_waits_with_the_body_is_told_to_go_on),
         cmocka_unit_test(who_sends_the_body_at_once_is_not),
+        cmocka_unit_test(a_body_that_nothing_takes_is_not_asked_for),
         cmocka_unit_test(it_comes_behind_the_reply_before_it),
     };
     return cmocka_run_group_tests_name("100 Continue", tests, NULL, NULL);

@@ -300,20 +300,11 @@ static bool is_streaming(const catzilla_request_t *request)
     return ((const cz_route_target_t *)request->route)->streaming;
 }
 
-static void route(cz_connection_t *connection, catzilla_response_t *response)
+void cz_connection_answer_unrouted(cz_connection_t *connection, catzilla_response_t *response,
+                                   int rc, catzilla_router_result_t result, catzilla_slice_t allow)
 {
     catzilla_request_t *request = connection->request;
-    catzilla_router_result_t result = CATZILLA_ROUTER_NO_PATH;
-    catzilla_slice_t allow;
     const cz_routes_t *routes = connection->worker->routes;
-    int rc = cz_request_route(request, routes->router, &result, &allow);
-    /* Its reader may pause before the end, and what came behind the head moves meanwhile. */
-    if (rc == 0 && result == CATZILLA_ROUTER_FOUND && is_streaming(request))
-        rc = cz_request_set_apart(request);
-    if (rc == 0 && result == CATZILLA_ROUTER_FOUND) {
-        cz_connection_run(connection, response);
-        return;
-    }
     if (!enter(connection, response, routes->root))
         return;
     if (rc != 0)
@@ -326,6 +317,22 @@ static void route(cz_connection_t *connection, catzilla_response_t *response)
         cz_response_plain(response, 404);
     else
         answer_other_method(request, response, allow);
+}
+
+static void route(cz_connection_t *connection, catzilla_response_t *response)
+{
+    catzilla_request_t *request = connection->request;
+    catzilla_router_result_t result = CATZILLA_ROUTER_NO_PATH;
+    catzilla_slice_t allow;
+    const cz_routes_t *routes = connection->worker->routes;
+    int rc = cz_request_route(request, routes->router, &result, &allow);
+    /* Its reader may pause before the end, and what came behind the head moves meanwhile. */
+    if (rc == 0 && result == CATZILLA_ROUTER_FOUND && is_streaming(request))
+        rc = cz_request_set_apart(request);
+    if (rc == 0 && result == CATZILLA_ROUTER_FOUND)
+        cz_connection_run(connection, response);
+    else
+        cz_connection_answer_unrouted(connection, response, rc, result, allow);
 }
 
 /* Whether the request in progress is the connection's last. */

@@ -282,14 +282,15 @@ static void body_limit(const cz_connection_t *connection, cz_message_t *message)
 /* The head is complete and a body follows, `more` of which has come already. */
 static void on_head(cz_connection_t *connection, bool more)
 {
-    cz_connection_early_begin(connection);
+    bool waits = connection->request->message.head.expect_continue && !more;
+    cz_connection_early_begin(connection, waits);
     if (connection->request == NULL || connection->ends || connection->closing)
         return;
     cz_message_t *message = &connection->request->message;
     body_limit(connection, message);
     if (message->head.content_length > message->max_body_bytes)
         cz_connection_refuse(connection, 413);
-    else if (message->head.expect_continue && !more)
+    else if (waits)
         go_on(connection);
 }
 

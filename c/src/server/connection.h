@@ -52,6 +52,10 @@ _Static_assert(sizeof(cz_connection_t) <= CZ_CONNECTION_BLOCK,
 /* answer.c: a response for the request in progress; NULL when memory is exhausted. */
 catzilla_response_t *cz_connection_response(cz_connection_t *connection);
 
+/* Answers what no route is for: `rc` and `result` are what cz_request_route() gave. */
+void cz_connection_answer_unrouted(cz_connection_t *connection, catzilla_response_t *response,
+                                   int rc, catzilla_router_result_t result, catzilla_slice_t allow);
+
 /* Runs the handler that the router led to, and what is around it. */
 void cz_connection_run(cz_connection_t *connection, catzilla_response_t *response);
 
@@ -97,8 +101,11 @@ static inline bool cz_connection_is_raw(const cz_connection_t *connection)
 }
 void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size);
 
-/* early.c: runs the handler of a streaming route on a complete head, if it leads to one. */
-void cz_connection_early_begin(cz_connection_t *connection);
+/*
+ * early.c: runs the handler of a streaming route on a complete head, if it leads to one; and where
+ * the peer `waits` to be told to go on with a body that no route is for, answers.
+ */
+void cz_connection_early_begin(cz_connection_t *connection, bool waits);
 void cz_connection_early_data(cz_connection_t *connection);
 bool cz_connection_early_last(cz_connection_t *connection); /* false: the end is not to be told */
 void cz_connection_early_end(cz_connection_t *connection);

@@ -1,5 +1,6 @@
 /*
- * Streaming routes: the handler runs when the head is complete, and its reader takes the body as
+ * What is answered before the body is there: a peer that waits with a body which nothing takes, and
+ * streaming routes, whose handler runs when the head is complete, and its reader takes the body as
  * it comes. The response is made with the head then and waits for the body's end.
  */
 #include "server/connection.h"
@@ -14,16 +15,20 @@ static void refuse_rest(cz_connection_t *connection)
     cz_connection_settle(connection, response);
 }
 
-void cz_connection_early_begin(cz_connection_t *connection)
+void cz_connection_early_begin(cz_connection_t *connection, bool waits)
 {
+    const cz_routes_t *routes = connection->worker->routes;
     catzilla_request_t *request = connection->request;
-    catzilla_router_result_t result;
+    catzilla_router_result_t result = CATZILLA_ROUTER_NO_PATH;
     catzilla_slice_t allow;
-    if (!connection->worker->routes->streaming ||
-        cz_request_route(request, connection->worker->routes->router, &result, &allow) != 0 ||
-        result != CATZILLA_ROUTER_FOUND || !((cz_route_target_t *)request->route)->streaming)
+    if (!routes->streaming && !waits)
         return;
-    if (cz_request_set_apart(request) != 0) {
+    int rc = cz_request_route(request, routes->router, &result, &allow);
+    bool found = rc == 0 && result == CATZILLA_ROUTER_FOUND;
+    /* Who does not wait has the body on its way, and may keep the connection. */
+    if (found ? !((cz_route_target_t *)request->route)->streaming : !waits)
+        return;
+    if (found && cz_request_set_apart(request) != 0) {
         cz_connection_refuse(connection, 503);
         return;
     }
@@ -33,7 +38,10 @@ void cz_connection_early_begin(cz_connection_t *connection)
         return;
     }
     connection->early = response;
-    cz_connection_run(connection, response);
+    if (found)
+        cz_connection_run(connection, response);
+    else
+        cz_connection_answer_unrouted(connection, response, rc, result, allow);
     if (request->reader == NULL)
         refuse_rest(connection);
 }
