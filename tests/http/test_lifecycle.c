@@ -214,6 +214,16 @@ static void newer_or_contradicting_options_are_refused(void **state)
     options.size = sizeof options;
     options.max_headers = 1u << 20;
     assert_int_equal(catzilla_server_create(&options, &server), CATZILLA_ERR_INVALID);
+    options.max_headers = 0;
+    options.max_request_memory = (2u << 30) + 1u;
+    assert_int_equal(catzilla_server_create(&options, &server), CATZILLA_ERR_INVALID);
+    options.max_request_memory = SIZE_MAX;
+    assert_int_equal(catzilla_server_create(&options, &server), CATZILLA_ERR_INVALID);
+    /* A body that is not kept may have any length. */
+    options.max_request_memory = 2u << 30;
+    options.max_body_bytes = SIZE_MAX;
+    assert_int_equal(catzilla_server_create(&options, &server), 0);
+    catzilla_server_destroy(server);
 }
 
 static void older_options_take_the_defaults(void **state)

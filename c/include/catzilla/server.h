@@ -74,7 +74,7 @@ typedef struct catzilla_server_options {
     size_t max_extension_bytes; /* chunk extensions of one body together; past it 413 */
     size_t max_output_bytes;    /* queued for one connection; past it nothing more is read */
     size_t max_request_memory;  /* head, body unless read as it comes, and what handlers take of
-                                   one request: 431, 413, and NULL for the handler */
+                                   one request: 431, 413, and NULL for the handler; at most 2 GiB */
     uint32_t max_requests;      /* on one connection, which then ends */
     uint32_t total_timeout_ms;  /* from a request's first byte to its reply's last: 408 or closed */
     uint32_t min_rate;          /* bytes a second that a body, and a peer that reads, move on the

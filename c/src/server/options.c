@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MOST_MEMORY (2u << 30) /* leaves the offsets room for what has been read ahead */
+
 int cz_options_read(const catzilla_server_options_t *given, catzilla_server_options_t *out)
 {
     const catzilla_server_options_t defaults = CATZILLA_SERVER_OPTIONS_INIT;
@@ -39,9 +41,14 @@ int cz_options_read(const catzilla_server_options_t *given, catzilla_server_opti
         out->max_requests = defaults.max_requests;
     if (out->workers == 0)
         out->workers = defaults.workers;
-    /* Offsets into a head have 32 bits and its fields are kept in one block. */
+    /*
+     * Offsets into what is kept of a request have 32 bits, of a body with trailers behind it too,
+     * and the fields of a head are in one block. A body that is read as it comes may have any
+     * length.
+     */
     if (out->max_header_bytes > (16u << 20) || out->max_headers > 4096 ||
-        out->workers > CZ_WORKERS_MAX || strlen(out->host) >= CZ_HOST_SIZE)
+        out->max_request_memory > MOST_MEMORY || out->workers > CZ_WORKERS_MAX ||
+        strlen(out->host) >= CZ_HOST_SIZE)
         return CATZILLA_ERR_INVALID;
     return 0;
 }
