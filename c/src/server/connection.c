@@ -19,7 +19,7 @@ static void read_stop(cz_connection_t *connection);
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 {
     cz_worker_t *worker = connection->worker;
-    connection->moved = 0;
+    connection->mark = cz_connection_progress(connection, wait);
     cz_deadline_set(&worker->deadlines, &connection->deadline, wait, uv_now(worker->loop));
 }
 

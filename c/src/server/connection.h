@@ -23,12 +23,13 @@ typedef struct cz_connection {
     size_t own_unparsed; /* where in `own` the bytes begin that wait for output to drain */
     cz_output_t output;
     uint64_t began_ms; /* the request in progress; 0: none */
-    uint64_t moved;    /* bytes since the deadline was set */
+    uint64_t moved;    /* bytes read, or that the socket has taken */
+    uint64_t mark;     /* how far what is waited for had come when the deadline was set */
     int fd;
     uint32_t requests; /* answered so far */
+    uint32_t writing;  /* bytes that a uv_write under way was given; 0: none is */
     bool closing;
     bool flush_queued;
-    bool writing; /* a uv_write is under way */
     bool reading;
     bool paused;       /* too much output waits */
     bool ends;         /* no further request is read; closes when the output is sent */
@@ -134,6 +135,9 @@ void cz_connection_reset(cz_connection_t *connection);
 
 /* What a connection waited for has not come in time. */
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait);
+
+/* How far what `wait` is about has come; only the difference of two readings tells anything. */
+uint64_t cz_connection_progress(const cz_connection_t *connection, cz_wait_t wait);
 
 /* Arms the one deadline of the connection; the second chooses by what it reads. */
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait);

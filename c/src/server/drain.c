@@ -7,17 +7,9 @@
  */
 #include "server/connection.h"
 #include "server/instance.h"
+#include "server/socket.h"
 
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-/* Whether bytes have come that the loop has not read yet. */
-static bool has_input(const cz_connection_t *connection)
-{
-    char byte;
-    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
 
 static bool is_busy(const cz_connection_t *connection)
 {
@@ -36,7 +28,8 @@ static void drain_one(cz_connection_t *connection)
             connection->ends = true;
         return;
     }
-    if (has_input(connection))
+    /* What the loop has not read yet is a request. */
+    if (cz_socket_has_input(connection->fd))
         return;
     /* Who has just connected is given a moment for the request. */
     if (connection->requests == 0)

@@ -16,7 +16,6 @@ typedef struct waiting_write {
     uv_write_t request;
     cz_connection_t *connection;
     size_t block_size;
-    size_t size; /* offered to libuv */
     char storage[];
 } waiting_write_t;
 
@@ -25,9 +24,9 @@ static void on_written(uv_write_t *request, int status)
     waiting_write_t *write = request->data;
     cz_connection_t *connection = write->connection;
     cz_pool_t *pool = &connection->worker->responses;
-    size_t size = write->size;
+    size_t size = connection->writing;
     cz_pool_give(pool, write, write->block_size);
-    connection->writing = false;
+    connection->writing = 0;
     if (connection->closing)
         return;
     if (status != 0) {
@@ -55,10 +54,9 @@ static void write_waiting(cz_connection_t *connection)
     write->request.data = write;
     catzilla_slice_t bytes = cz_output_peek(&connection->output, write->storage,
                                             is_file ? block_size - sizeof *write : 0);
-    /* In pieces, so that what the peer takes meanwhile is seen. */
+    /* In pieces, so that the next read of a file or turn of a stream is not far off. */
     if (bytes.size > WRITE_PIECE)
         bytes.size = WRITE_PIECE;
-    write->size = bytes.size;
     uv_buf_t buffer = uv_buf_init((char *)bytes.data, (unsigned)bytes.size);
     if (bytes.size == 0 ||
         uv_write(&write->request, (uv_stream_t *)&connection->tcp, &buffer, 1, on_written) != 0) {
@@ -66,7 +64,7 @@ static void write_waiting(cz_connection_t *connection)
         cz_connection_close(connection);
         return;
     }
-    connection->writing = true;
+    connection->writing = (uint32_t)bytes.size;
     /* The window began when the peer first lagged behind. */
     if (connection->deadline.wait != CZ_WAIT_WRITE)
         cz_connection_wait(connection, CZ_WAIT_WRITE);

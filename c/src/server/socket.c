@@ -13,11 +13,15 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
 
 #define HOLD_TRIES    100
 #define HOLD_PAUSE_MS 10
@@ -236,6 +240,24 @@ uint16_t cz_socket_port(int fd)
     if (address.ss_family == AF_INET6)
         return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
     return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
+}
+
+int64_t cz_socket_unsent(int fd)
+{
+#ifdef SIOCOUTQ
+    int bytes = 0;
+    if (ioctl(fd, SIOCOUTQ, &bytes) == 0)
+        return bytes;
+#else
+    (void)fd;
+#endif
+    return -1;
+}
+
+bool cz_socket_has_input(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 bool cz_socket_shares(int fd, int other)

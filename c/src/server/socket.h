@@ -39,6 +39,12 @@ uint16_t cz_socket_port(int fd);
 /* Whether both are sockets of one address that share it by SO_REUSEPORT. */
 bool cz_socket_shares(int fd, int other);
 
+/* Bytes of ours that the peer's system has yet to acknowledge; -1 where ours does not tell. */
+int64_t cz_socket_unsent(int fd);
+
+/* Whether bytes have come that nobody has read; an end is none. */
+bool cz_socket_has_input(int fd);
+
 /* Closes them. */
 void cz_socket_drop(int *fds, uint32_t count);
 
