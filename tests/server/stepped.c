@@ -1,6 +1,7 @@
 #include "stepped.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -112,7 +113,7 @@ int stepped_connect(uint16_t port)
     return fd;
 }
 
-static uint64_t now_ms(void)
+uint64_t stepped_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -127,13 +128,13 @@ static void turn_or_wait(int fd, short events, unsigned *idle, uint64_t since)
         return;
     struct pollfd client = {fd, events, 0};
     poll(&client, 1, 1);
-    if (now_ms() - since > PATIENCE_MS)
+    if (stepped_now_ms() - since > PATIENCE_MS)
         give_up("neither answers nor closes");
 }
 
 bool stepped_send(int fd, const char *data, size_t size)
 {
-    uint64_t since = now_ms();
+    uint64_t since = stepped_now_ms();
     unsigned idle = 0;
     while (size > 0) {
         ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -143,7 +144,7 @@ bool stepped_send(int fd, const char *data, size_t size)
             data += sent;
             size -= (size_t)sent;
             idle = 0;
-            since = now_ms();
+            since = stepped_now_ms();
         } else {
             turn_or_wait(fd, POLLOUT, &idle, since);
         }
@@ -154,7 +155,7 @@ bool stepped_send(int fd, const char *data, size_t size)
 static size_t receive(int fd, char *out, size_t size, size_t done, bool to_end)
 {
     char beyond[4096];
-    uint64_t since = now_ms();
+    uint64_t since = stepped_now_ms();
     unsigned idle = 0;
     size_t used = 0;
     while (to_end || (used < done && used < size)) {
@@ -166,7 +167,7 @@ static size_t receive(int fd, char *out, size_t size, size_t done, bool to_end)
         if (got > 0) {
             used += to == beyond ? 0 : (size_t)got;
             idle = 0;
-            since = now_ms();
+            since = stepped_now_ms();
         } else {
             turn_or_wait(fd, POLLIN, &idle, since);
         }
@@ -182,4 +183,28 @@ size_t stepped_receive(int fd, char *out, size_t size, size_t done)
 size_t stepped_drain(int fd, char *out, size_t size)
 {
     return receive(fd, out, size, 0, true);
+}
+
+size_t stepped_descriptors(void)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL)
+        give_up("/proc/self/fd");
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+void stepped_until_open(size_t count)
+{
+    const struct timespec pause = {0, 1000000};
+    uint64_t since = stepped_now_ms();
+    while (stepped_descriptors() != count) {
+        stepped_turn();
+        nanosleep(&pause, NULL);
+        if (stepped_now_ms() - since > PATIENCE_MS)
+            give_up("closes nothing");
+    }
 }

@@ -47,4 +47,14 @@ size_t stepped_receive(int fd, char *out, size_t size, size_t done);
 /* Turns the loop until the peer has closed; what came, at most `size` bytes of it. */
 size_t stepped_drain(int fd, char *out, size_t size);
 
+/* How many descriptors the process has open, the server's and the clients'. */
+size_t stepped_descriptors(void);
+
+/* Turns the loop until there are `count` of them; one that closes none for ten seconds ends the
+ * test. */
+void stepped_until_open(size_t count);
+
+/* A clock for tests that go on for a while. */
+uint64_t stepped_now_ms(void);
+
 #endif

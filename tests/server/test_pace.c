@@ -18,13 +18,6 @@
 
 static char page[1 << 20];
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int large(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     catzilla_slice_t pieces[LARGE / sizeof page];
@@ -60,9 +53,9 @@ static size_t read_slowly(int fd, size_t piece)
 {
     static char bytes[1 << 20];
     const struct timespec pause = {0, 5000000};
-    uint64_t since = now_ms();
+    uint64_t since = stepped_now_ms();
     size_t got = 0;
-    while (now_ms() - since < 4 * WINDOW_MS) {
+    while (stepped_now_ms() - since < 4 * WINDOW_MS) {
         ssize_t size = recv(fd, bytes, piece, MSG_DONTWAIT);
         assert_true(size > 0 || (size < 0 && errno == EAGAIN));
         got += size > 0 ? (size_t)size : 0;

@@ -6,7 +6,6 @@
 #include "routes.h"
 #include "stepped.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,17 +17,6 @@
 #include <cmocka.h>
 
 enum { MOST_TURNS = 6, PLACES = 7 };
-
-static size_t descriptors(void)
-{
-    size_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder) != NULL)
-        count++;
-    closedir(folder);
-    return count;
-}
 
 /* The number of bytes that are sent for `place`, of the text and the body behind it. */
 static size_t size_sent(const kind_t *kind, int place)
@@ -68,17 +56,17 @@ static void reset_everywhere(uint16_t port, void *data)
 {
     static const size_t reads[] = {0, 1, 300, 20000};
     const kind_t *kind = data;
-    size_t open = descriptors();
+    size_t open = stepped_descriptors();
     for (int place = 0; place < PLACES; place++)
         for (int turns = 0; turns < MOST_TURNS; turns++)
             for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {
                 int fd = stepped_connect(port);
                 send_up_to(fd, kind, size_sent(kind, place));
                 turn_and_reset(fd, turns, reads[i]);
-                if (routes_held != 0 || descriptors() != open)
+                if (routes_held != 0 || stepped_descriptors() != open)
                     fail_msg("%s, %zu bytes sent, %d turns, %zu bytes read: %d held, %zu open",
                              kind->name, size_sent(kind, place), turns, reads[i], routes_held,
-                             descriptors() - open);
+                             stepped_descriptors() - open);
             }
 }
 

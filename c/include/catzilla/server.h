@@ -82,7 +82,11 @@ typedef struct catzilla_server_options {
     uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
     uint32_t log_level;         /* the least grave catzilla_log_level_t that `log` is called for */
     uint32_t max_address_connections; /* open at once from one address; more are closed at once */
-    int pin_workers; /* each worker's thread stays on a processor of its own, in turn */
+    int pin_workers;            /* each worker's thread stays on a processor of its own, in turn */
+    uint32_t linger_timeout_ms; /* a peer that has its last reply, or still takes it, and has not
+                                   closed: closed after as long without a byte either way; 0: the
+                                   connection is closed when the reply is handed to the system */
+    uint32_t linger_total_ms;   /* the same in all, however much it says; 0: no more than that */
 } catzilla_server_options_t;
 
 /* The defaults. */
@@ -90,7 +94,7 @@ typedef struct catzilla_server_options {
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
             10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1, 4096, 256u << 10, 8u << 20,     \
-            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO, UINT32_MAX, 0                                  \
+            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO, UINT32_MAX, 0, 2000, 30000                     \
     }
 
 /**

@@ -22,7 +22,7 @@ static uint64_t taken(const cz_connection_t *connection)
 
 uint64_t cz_connection_progress(const cz_connection_t *connection, cz_wait_t wait)
 {
-    if (wait == CZ_WAIT_WRITE)
+    if (wait == CZ_WAIT_WRITE || wait == CZ_WAIT_LINGER)
         return taken(connection);
     return wait == CZ_WAIT_BODY ? connection->moved : 0;
 }
@@ -36,10 +36,25 @@ static bool moved_enough(const cz_connection_t *connection, cz_wait_t wait, uint
     return moved >= (wanted == 0 ? 1 : wanted);
 }
 
+/* A peer that sends on, or takes what it is owed, will come to the end of it and see ours. */
+static bool may_linger(const cz_connection_t *connection)
+{
+    const cz_worker_t *worker = connection->worker;
+    if (!connection->shut || worker->draining ||
+        uv_now(worker->loop) - connection->began_ms >= worker->options->linger_total_ms)
+        return false;
+    return cz_connection_progress(connection, CZ_WAIT_LINGER) != connection->mark ||
+           cz_socket_has_input(connection->fd);
+}
+
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)
 {
     uint32_t window = connection->worker->deadlines.timeout_ms[wait];
     if ((wait == CZ_WAIT_BODY || wait == CZ_WAIT_WRITE) && moved_enough(connection, wait, window)) {
+        cz_connection_wait(connection, wait);
+        return;
+    }
+    if (wait == CZ_WAIT_LINGER && may_linger(connection)) {
         cz_connection_wait(connection, wait);
         return;
     }
@@ -69,6 +84,6 @@ void cz_connections_check_totals(cz_worker_t *worker, uint64_t now_ms)
     if (total == 0)
         return;
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
-        if (at->began_ms != 0 && !at->closing && now_ms - at->began_ms >= total)
+        if (at->began_ms != 0 && !at->closing && !at->shut && now_ms - at->began_ms >= total)
             total_expired(at);
 }

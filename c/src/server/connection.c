@@ -173,8 +173,11 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
         return;
     }
-    if (connection->lingers || connection->ends)
+    /* Behind what has come more may be on its way. */
+    if (connection->lingers || connection->ends) {
+        connection->lingers = true;
         return;
+    }
     if (connection->own == NULL) {
         parse(connection, buffer->base, (size_t)size);
         return;

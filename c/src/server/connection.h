@@ -22,7 +22,7 @@ typedef struct cz_connection {
     size_t own_used;
     size_t own_unparsed; /* where in `own` the bytes begin that wait for output to drain */
     cz_output_t output;
-    uint64_t began_ms; /* the request in progress; 0: none */
+    uint64_t began_ms; /* the request in progress, or the lingering; 0: neither */
     uint64_t moved;    /* bytes read, or that the socket has taken */
     uint64_t mark;     /* how far what is waited for had come when the deadline was set */
     int fd;
@@ -34,6 +34,7 @@ typedef struct cz_connection {
     bool paused;       /* too much output waits */
     bool ends;         /* no further request is read; closes when the output is sent */
     bool lingers;      /* what still arrives is thrown away until the peer closes */
+    bool shut;         /* our half is closed, and the peer's is waited for */
     bool gone;         /* closed, and waits for its reply to be completed */
     bool parsing;      /* a handler or reader may run */
     bool peer_ended;   /* the peer will send no more */

@@ -4,6 +4,7 @@
  * bounded piece at a time, so that a slow reader costs that piece and no more.
  */
 #include "server/connection.h"
+#include "server/socket.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -70,18 +71,33 @@ static void write_waiting(cz_connection_t *connection)
         cz_connection_wait(connection, CZ_WAIT_WRITE);
 }
 
+/*
+ * Whether a close takes nothing from the peer (RFC 9112, section 9.6): bytes that it sends, or has
+ * sent and nobody has read, would answer a close by a reset, and that discards what it has not
+ * taken yet. Most have taken a short reply by now, and are not waited for.
+ */
+static bool may_close(const cz_connection_t *connection)
+{
+    if (connection->peer_ended || connection->worker->options->linger_timeout_ms == 0)
+        return true;
+    return !connection->lingers && cz_socket_unsent(connection->fd) == 0 &&
+           !cz_socket_has_input(connection->fd);
+}
+
 /* Everything is sent and nothing more is read: the connection ends, so that the peer sees it. */
 static void finish(cz_connection_t *connection)
 {
-    if (!connection->lingers || connection->peer_ended) {
+    if (connection->shut)
+        return;
+    if (may_close(connection) || shutdown(connection->fd, SHUT_WR) != 0) {
         cz_connection_close(connection);
         return;
     }
-    /* A close with unread bytes would be a reset, which could take the reply with it. */
-    if (shutdown(connection->fd, SHUT_WR) != 0)
-        cz_connection_close(connection);
-    else
-        cz_connection_wait(connection, CZ_WAIT_LINGER);
+    connection->shut = true;
+    connection->lingers = true;
+    connection->began_ms = uv_now(connection->worker->loop);
+    cz_connection_wait(connection, CZ_WAIT_LINGER);
+    cz_connection_read_start(connection);
 }
 
 void cz_connection_flush(cz_connection_t *connection)

@@ -16,7 +16,7 @@
 #define CACHED_BYTES (4u << 20) /* what a pool keeps at most while it is busy */
 #define TICK_MS      500u
 #define TICK_MIN_MS  10u
-#define LINGER_MS    2000u
+#define MOMENT_MS    2000u /* for who has connected, but not asked, when a drain begins */
 
 void cz_log(const catzilla_server_options_t *options, int level, const char *format, ...)
 {
@@ -231,7 +231,9 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     worker->deadlines.timeout_ms[CZ_WAIT_HEAD] = worker->options->header_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_BODY] = worker->options->body_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_WRITE] = worker->options->write_timeout_ms;
-    worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = LINGER_MS;
+    worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = worker->options->linger_timeout_ms;
+    if (worker->options->linger_timeout_ms == 0)
+        worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = MOMENT_MS;
     if (loop == NULL && uv_loop_init(worker->loop) != 0)
         return CATZILLA_ERR_SYSTEM;
     int rc = cz_posts_open(&worker->posts, worker->loop, cz_connection_completed, on_posts_closed);
