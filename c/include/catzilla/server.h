@@ -87,6 +87,10 @@ typedef struct catzilla_server_options {
                                    closed: closed after as long without a byte either way; 0: the
                                    connection is closed when the reply is handed to the system */
     uint32_t linger_total_ms;   /* the same in all, however much it says; 0: no more than that */
+    uint32_t half_closed_timeout_ms; /* a reply put off or streamed whose peer has closed its half,
+                                        as one does that has left, and takes nothing: closed */
+    uint32_t keepalive_ms;           /* after as long a silence the system asks whether the peer is
+                                        still there, and after twice as long it is given up */
 } catzilla_server_options_t;
 
 /* The defaults. */
@@ -94,7 +98,7 @@ typedef struct catzilla_server_options {
     {                                                                                              \
         sizeof(catzilla_server_options_t), "127.0.0.1", 0, 511, 8192, 65536, 100, 16384, 1u << 20, \
             10000, 30000, 60000, 30000, NULL, NULL, NULL, NULL, 1, 4096, 256u << 10, 8u << 20,     \
-            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO, UINT32_MAX, 0, 2000, 30000                     \
+            UINT32_MAX, 0, 0, 1, CATZILLA_LOG_INFO, UINT32_MAX, 0, 2000, 30000, 10000, 60000       \
     }
 
 /**

@@ -22,14 +22,26 @@ static uint64_t taken(const cz_connection_t *connection)
 
 uint64_t cz_connection_progress(const cz_connection_t *connection, cz_wait_t wait)
 {
-    if (wait == CZ_WAIT_WRITE || wait == CZ_WAIT_LINGER)
+    switch (wait) {
+    case CZ_WAIT_BODY:
+        return connection->moved;
+    case CZ_WAIT_WRITE:
+    case CZ_WAIT_HALF_CLOSED:
+    case CZ_WAIT_LINGER:
         return taken(connection);
-    return wait == CZ_WAIT_BODY ? connection->moved : 0;
+    default:
+        return 0;
+    }
 }
 
 static bool moved_enough(const cz_connection_t *connection, cz_wait_t wait, uint32_t window_ms)
 {
+    if (wait != CZ_WAIT_BODY && wait != CZ_WAIT_WRITE && wait != CZ_WAIT_HALF_CLOSED)
+        return false;
     int64_t wanted = (int64_t)connection->worker->options->min_rate * window_ms / 1000;
+    /* A stream sends when there is something to send. */
+    if (wait == CZ_WAIT_HALF_CLOSED)
+        wanted = 0;
     /* What a unix socket still holds is told with its overhead, so the difference may be negative.
      */
     int64_t moved = (int64_t)(cz_connection_progress(connection, wait) - connection->mark);
@@ -50,11 +62,8 @@ static bool may_linger(const cz_connection_t *connection)
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)
 {
     uint32_t window = connection->worker->deadlines.timeout_ms[wait];
-    if ((wait == CZ_WAIT_BODY || wait == CZ_WAIT_WRITE) && moved_enough(connection, wait, window)) {
-        cz_connection_wait(connection, wait);
-        return;
-    }
-    if (wait == CZ_WAIT_LINGER && may_linger(connection)) {
+    if (moved_enough(connection, wait, window) ||
+        (wait == CZ_WAIT_LINGER && may_linger(connection))) {
         cz_connection_wait(connection, wait);
         return;
     }

@@ -154,6 +154,7 @@ static void on_ended(cz_connection_t *connection, ssize_t reason)
     /* The peer has only closed its half: what it asked for is still sent. */
     cz_connection_early_lost(connection);
     request_release(connection);
+    cz_connection_wait_input(connection);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
@@ -260,7 +261,7 @@ void cz_connection_wait_input(cz_connection_t *connection)
         return;
     /* A reply put off or streamed, and a body whose reader pauses, take their handler's time. */
     if (connection->pending != NULL || (request != NULL && request->paused))
-        wait = CZ_WAIT_NOTHING;
+        wait = connection->peer_ended ? CZ_WAIT_HALF_CLOSED : CZ_WAIT_NOTHING;
     else if (connection->lingers)
         return;
     else if (request != NULL)

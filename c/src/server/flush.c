@@ -125,7 +125,7 @@ void cz_connection_flush(cz_connection_t *connection)
     if (connection->closing || connection->writing || connection->output.first != NULL)
         return;
     /* The peer has caught up, so a stream may now be as quiet as it likes. */
-    if (connection->deadline.wait == CZ_WAIT_WRITE)
+    if (connection->deadline.wait == CZ_WAIT_WRITE || connection->pending != NULL)
         cz_connection_wait_input(connection);
     if (connection->pending != NULL) {
         if (connection->pending->phase != CZ_REPLY_ENDED) {

@@ -51,6 +51,16 @@ static void on_connection(uv_stream_t *stream, int status)
         accept_one(listener);
 }
 
+/* A peer that reads nothing is given up by write_timeout_ms, and not before. */
+static void watch_peers(const catzilla_server_options_t *options, int fd)
+{
+    uint32_t quiet_ms = options->keepalive_ms;
+    uint32_t patience_ms = quiet_ms > UINT32_MAX / 2 ? UINT32_MAX : 2 * quiet_ms;
+    if (patience_ms < options->write_timeout_ms)
+        patience_ms = options->write_timeout_ms;
+    cz_socket_watch(fd, quiet_ms, options->write_timeout_ms == 0 ? 0 : patience_ms);
+}
+
 int cz_listener_open(cz_worker_t *worker, int fd, int backlog)
 {
     int rc;
@@ -62,6 +72,8 @@ int cz_listener_open(cz_worker_t *worker, int fd, int backlog)
     memset(listener, 0, sizeof *listener);
     listener->worker = worker;
     bool is_unix = cz_socket_is_unix(fd);
+    if (!is_unix)
+        watch_peers(worker->options, fd);
     rc = is_unix ? uv_pipe_init(worker->loop, &listener->uv.pipe, 0)
                  : uv_tcp_init(worker->loop, &listener->uv.tcp);
     if (rc != 0) {

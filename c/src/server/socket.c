@@ -242,6 +242,30 @@ uint16_t cz_socket_port(int fd)
     return address.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&address)->sin_port) : 0;
 }
 
+static void set_to(int fd, int option, unsigned value)
+{
+    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+}
+
+void cz_socket_watch(int fd, uint32_t quiet_ms, uint32_t patience_ms)
+{
+    const unsigned most = 32767, probes = 4;
+    unsigned seconds = quiet_ms / 1000 + (quiet_ms % 1000 > 0);
+    seconds = seconds < most ? seconds : most;
+    if (quiet_ms == 0 || set(fd, SOL_SOCKET, SO_KEEPALIVE) != 0)
+        return;
+#ifdef TCP_KEEPIDLE
+    set_to(fd, TCP_KEEPIDLE, seconds);
+    set_to(fd, TCP_KEEPINTVL, seconds < probes ? 1 : seconds / probes);
+    set_to(fd, TCP_KEEPCNT, probes);
+#endif
+#ifdef TCP_USER_TIMEOUT
+    /* While bytes wait to be acknowledged the system asks nothing, and tries on for long. */
+    if (patience_ms > 0)
+        set_to(fd, TCP_USER_TIMEOUT, patience_ms);
+#endif
+}
+
 int64_t cz_socket_unsent(int fd)
 {
 #ifdef SIOCOUTQ

@@ -39,6 +39,13 @@ uint16_t cz_socket_port(int fd);
 /* Whether both are sockets of one address that share it by SO_REUSEPORT. */
 bool cz_socket_shares(int fd, int other);
 
+/*
+ * Has the system notice peers that vanish: asked after `quiet_ms` of silence, and given up when
+ * nothing is heard for twice as long or, unless that is 0, nothing acknowledged for `patience_ms`.
+ * Of a socket that listens those that it accepts inherit this. What cannot be set is left.
+ */
+void cz_socket_watch(int fd, uint32_t quiet_ms, uint32_t patience_ms);
+
 /* Bytes of ours that the peer's system has yet to acknowledge; -1 where ours does not tell. */
 int64_t cz_socket_unsent(int fd);
 

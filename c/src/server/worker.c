@@ -231,6 +231,7 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     worker->deadlines.timeout_ms[CZ_WAIT_HEAD] = worker->options->header_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_BODY] = worker->options->body_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_WRITE] = worker->options->write_timeout_ms;
+    worker->deadlines.timeout_ms[CZ_WAIT_HALF_CLOSED] = worker->options->half_closed_timeout_ms;
     worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = worker->options->linger_timeout_ms;
     if (worker->options->linger_timeout_ms == 0)
         worker->deadlines.timeout_ms[CZ_WAIT_LINGER] = MOMENT_MS;

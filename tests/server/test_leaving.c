@@ -1,0 +1,204 @@
+/* Peers that leave, or close their half and stay: who is served on, and whose place becomes free.
+ */
+#include "routes.h"
+#include "stepped.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WINDOW_MS 400u
+
+static catzilla_response_t *news;
+
+static void news_closed(int result, void *user_data)
+{
+    (void)user_data;
+    news = NULL;
+    assert_int_equal(result, 0);
+}
+
+/* Streams what the test writes. */
+static int tell_news(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    stream.on_close = news_closed;
+    news = response;
+    return catzilla_response_stream(response, &stream);
+}
+
+static void serve(const catzilla_server_options_t *options,
+                  void (*script)(uint16_t port, void *data), void *data)
+{
+    catzilla_server_t *server;
+    assert_int_equal(catzilla_server_create(options, &server), 0);
+    assert_int_equal(routes_add(server, NULL), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/news", tell_news, NULL), 0);
+    assert_int_equal(stepped_run(server, script, data), 0);
+    catzilla_server_destroy(server);
+    assert_int_equal(routes_held, 0);
+}
+
+static int ask(uint16_t port, const char *text)
+{
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, text, strlen(text)));
+    for (int i = 0; i < 6; i++)
+        stepped_turn();
+    return fd;
+}
+
+/* Ends by a close that sends what is left, and not by a reset. */
+static void leave(int fd)
+{
+    static const struct linger orderly = {0, 0};
+    char reply[4096];
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &orderly, sizeof orderly), 0);
+    while (recv(fd, reply, sizeof reply, MSG_DONTWAIT) > 0)
+        ;
+    close(fd);
+}
+
+static void ask_and_leave(uint16_t port, void *data)
+{
+    size_t open = stepped_descriptors();
+    for (int i = 0; i < 5; i++)
+        leave(ask(port, data));
+    stepped_until_open(open);
+    while (routes_go_on())
+        stepped_turn();
+}
+
+static void a_peer_that_has_left_gives_its_place_back(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.half_closed_timeout_ms = WINDOW_MS;
+    options.write_timeout_ms = 0;
+    serve(&options, ask_and_leave, "GET /open HTTP/1.1\r\nHost: a\r\n\r\n");
+    serve(&options, ask_and_leave, "GET /open HTTP/1.0\r\n\r\n");
+    serve(&options, ask_and_leave, "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n");
+    serve(&options, ask_and_leave, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /late HTTP/1.0\r\n\r\n");
+}
+
+/* A peer that has asked for all it wants, and takes it piece by piece. */
+static void read_on(uint16_t port, void *data)
+{
+    char piece[64];
+    uint64_t since = stepped_now_ms();
+    (void)data;
+    int fd = ask(port, "GET /news HTTP/1.0\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    stepped_turn();
+    assert_true(stepped_receive(fd, piece, sizeof piece, 20) >= 20);
+    while (stepped_now_ms() - since < 4 * WINDOW_MS) {
+        assert_int_equal(catzilla_response_write(news, CATZILLA_SLICE("0123456789")), 0);
+        assert_true(stepped_receive(fd, piece, sizeof piece, 10) > 0);
+        usleep(5000);
+    }
+    assert_int_equal(catzilla_response_end(news), 0);
+    assert_int_equal(stepped_receive(fd, piece, sizeof piece, 1), 0);
+    assert_null(news);
+    close(fd);
+}
+
+static void a_half_closed_peer_is_served_while_it_takes_something(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.half_closed_timeout_ms = WINDOW_MS;
+    serve(&options, read_on, NULL);
+}
+
+static void wait_half_closed(uint16_t port, void *data)
+{
+    char reply[4096];
+    int fd = ask(port, data);
+    shutdown(fd, SHUT_WR);
+    usleep(20000);
+    stepped_turn();
+    stepped_when_idle = routes_go_on;
+    reply[stepped_drain(fd, reply, sizeof reply - 1)] = '\0';
+    stepped_when_idle = NULL;
+    close(fd);
+    assert_non_null(strstr(reply, "put off"));
+    assert_non_null(strstr(reply, "Hello, World!"));
+}
+
+static void a_half_closed_peer_gets_all_that_it_asked_for(void **state)
+{
+    (void)state;
+    serve(NULL, wait_half_closed,
+          "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /deferred HTTP/1.1\r\nHost: a\r\n\r\n");
+    serve(NULL, wait_half_closed,
+          "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/* The server's end of the connection; the test and the server are one process. */
+static int other_end(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t size = sizeof own;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &size), 0);
+    for (int other = 3; other < 1000; other++) {
+        size = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &size) == 0 &&
+            peer.sin_family == AF_INET && peer.sin_port == own.sin_port)
+            return other;
+    }
+    return -1;
+}
+
+static void look_at_the_socket(uint16_t port, void *data)
+{
+    static const struct {
+        int level;
+        int name;
+    } option[] = {{SOL_SOCKET, SO_KEEPALIVE},
+                  {IPPROTO_TCP, TCP_KEEPIDLE},
+                  {IPPROTO_TCP, TCP_KEEPINTVL},
+                  {IPPROTO_TCP, TCP_USER_TIMEOUT}};
+    const int *wanted = data;
+    int fd = ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (size_t i = 0; i < 4; i++) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        assert_int_equal(getsockopt(other_end(fd), option[i].level, option[i].name, &value, &size),
+                         0);
+        assert_int_equal(value, wanted[i]);
+    }
+    close(fd);
+}
+
+static void the_system_is_asked_to_notice_who_vanishes(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    int wanted[] = {1, 60, 15, 120000};
+    (void)state;
+    serve(&options, look_at_the_socket, wanted);
+    options.keepalive_ms = 4001;
+    options.write_timeout_ms = 0;
+    memcpy(wanted, (int[]){1, 5, 1, 0}, sizeof wanted);
+    serve(&options, look_at_the_socket, wanted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_peer_that_has_left_gives_its_place_back),
+        cmocka_unit_test(a_half_closed_peer_is_served_while_it_takes_something),
+        cmocka_unit_test(a_half_closed_peer_gets_all_that_it_asked_for),
+        cmocka_unit_test(the_system_is_asked_to_notice_who_vanishes),
+    };
+    return cmocka_run_group_tests_name("leaving", tests, NULL, NULL);
+}
