@@ -200,6 +200,10 @@ const conformance_case_t conformance_framing[] = {
            "chunked\r\n\r\n{80*1;"
            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n}0\r\n\r\n"),
      REFUSED("413 Content Too Large", "22")},
+    {"RFC 9112 7.1", "leading zeros past the limit of extensions",
+     BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n{5000*0}3\r\nabc\r\n0\r\n\r\n"),
+     REFUSED("413 Content Too Large", "22")},
     {"RFC 9112 7.1.1", "a bare LF behind an extension",
      BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
            "chunked\r\n\r\n3;a\nabc\r\n0\r\n\r\n"),

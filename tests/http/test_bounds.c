@@ -88,19 +88,20 @@ static void an_idle_connection_is_closed(void **state)
     host_stop(&host);
 }
 
-/* Sends a byte of the body every few milliseconds, until the server says something. */
-static void drip(uint16_t port, uint64_t most_ms, char *status)
+#define POST "POST /echo HTTP/1.1\r\nHost: a\r\n"
+
+/* Sends a byte behind the head every few milliseconds, until the server says something. */
+static void drip(uint16_t port, const char *head, const char *byte, uint64_t most_ms, char *status)
 {
-    static const char post[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
     struct timeval short_wait = {0, 10000};
     uint64_t began = now_ms();
     char reply[512];
     int fd = client_connect(port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &short_wait, sizeof short_wait);
-    client_send(fd, post, sizeof post - 1);
+    client_send(fd, head, strlen(head));
     ssize_t got = -1;
     for (int i = 0; i < 999 && got <= 0 && now_ms() - began < most_ms; i++) {
-        client_send(fd, "x", 1);
+        client_send(fd, byte, 1);
         got = recv(fd, reply, sizeof reply, 0);
     }
     memcpy(status, "none", 5);
@@ -120,15 +121,33 @@ static void a_body_slower_than_its_rate_gets_408(void **state)
     options.body_timeout_ms = WINDOW_MS;
     options.min_rate = 100000;
     host_run(&host, &options);
-    drip(host.port, 100 * WINDOW_MS, status);
+    drip(host.port, POST "Content-Length: 1000\r\n\r\n", "x", 100 * WINDOW_MS, status);
     assert_string_equal(status, "408");
     host_stop(&host);
     /* A window long enough for a byte to come in it whatever else the machine does. */
     options.body_timeout_ms = 5 * WINDOW_MS;
     options.min_rate = 0;
     host_run(&host, &options);
-    drip(host.port, 12 * WINDOW_MS, status);
+    drip(host.port, POST "Content-Length: 1000\r\n\r\n", "x", 12 * WINDOW_MS, status);
     assert_string_equal(status, "none");
+    host_stop(&host);
+}
+
+static void what_frames_a_body_does_not_move_it_on(void **state)
+{
+    static const char *const heads[] = {POST "Transfer-Encoding: chunked\r\n\r\n",
+                                        POST "Transfer-Encoding: chunked\r\n\r\n2;",
+                                        POST "Transfer-Encoding: chunked\r\n\r\n0\r\nX:"};
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    char status[8];
+    host_t host;
+    (void)state;
+    options.body_timeout_ms = WINDOW_MS;
+    host_run(&host, &options);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        drip(host.port, heads[i], "0", 60 * WINDOW_MS, status);
+        assert_string_equal(status, "408");
+    }
     host_stop(&host);
 }
 
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(an_unfinished_body_gets_408),
         cmocka_unit_test(an_idle_connection_is_closed),
         cmocka_unit_test(a_body_slower_than_its_rate_gets_408),
+        cmocka_unit_test(what_frames_a_body_does_not_move_it_on),
         cmocka_unit_test(a_peer_that_does_not_read_is_closed),
         cmocka_unit_test(a_peer_that_reads_slower_than_its_rate_is_closed),
         cmocka_unit_test(a_request_that_takes_too_long_in_all_ends),

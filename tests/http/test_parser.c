@@ -241,6 +241,10 @@ static void refusals_are_the_same_wherever_they_are_split(void **state)
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
          400},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+         "3\r\nabc\r\n0\r\nX: y\r\n\r\n",
+         413},
     };
     static feed_t feed;
     (void)state;

@@ -71,7 +71,8 @@ typedef struct catzilla_server_options {
     catzilla_access_fn access;  /* NULL: no access log */
     void *access_data;          /* handed to `access` */
     uint32_t workers;           /* loops, each in a thread; at most 256 */
-    size_t max_extension_bytes; /* chunk extensions of one body together; past it 413 */
+    size_t max_extension_bytes; /* chunk extensions of one body together, and leading zeros of
+                                   chunk sizes; past it 413 */
     size_t max_output_bytes;    /* queued for one connection; past it nothing more is read */
     size_t max_request_memory;  /* head, body unless read as it comes, and what handlers take of
                                    one request: 431, 413, and NULL for the handler; at most 2 GiB */

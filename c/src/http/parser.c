@@ -16,6 +16,9 @@ _Static_assert(sizeof(llhttp_t) <= CZ_PARSER_STATE_WORDS * sizeof(uint64_t),
 /* What a method's name may be at most before it is no longer taken for one. */
 enum { MAX_METHOD_BYTES = 64 };
 
+/* The line of a chunk's size as far as it may have come before it counts as needed. */
+enum { SIZE_LINE_BYTES = 17 };
+
 static llhttp_t *parser_of(cz_message_t *message)
 {
     return (llhttp_t *)(void *)message->state;
@@ -144,13 +147,14 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
-static int on_extension(llhttp_t *parser, const char *at, size_t size)
+/* The size, and the line ends behind it and behind the data. */
+static int on_chunk_header(llhttp_t *parser)
 {
     cz_message_t *message = parser->data;
-    (void)at;
-    message->extension_bytes += size;
-    if (message->extension_bytes > message->limits->max_extension_bytes)
-        return refuse(message, 413);
+    unsigned digits = 1;
+    for (uint64_t size = parser->content_length; size > 15; size /= 16)
+        digits++;
+    message->framing_needed += digits + 4;
     return 0;
 }
 
@@ -168,8 +172,7 @@ static const llhttp_settings_t settings = {
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
-    .on_chunk_extension_name = on_extension,
-    .on_chunk_extension_value = on_extension,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
@@ -194,7 +197,8 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
     message->limits = limits;
     message->field = NULL;
     message->max_body_bytes = limits->max_body_bytes;
-    message->body_total = message->body = message->body_size = message->extension_bytes = 0;
+    message->body_total = message->body = message->body_size = 0;
+    message->framing = message->framing_needed = 0;
     message->status = 0;
     message->head_complete = message->paused = message->method_unknown = false;
     message->head_apart = false;
@@ -274,6 +278,24 @@ static bool trailer_overrun(const cz_message_t *message, const char *end)
     return (size_t)(end - message->base) - begin > message->limits->max_header_bytes;
 }
 
+/*
+ * Counts what of these bytes is neither data, of which there were `data_before` before them, nor
+ * trailers. A chunk's size may have any number of leading zeros, and extensions any length.
+ */
+static bool framing_overrun(cz_message_t *message, const char *begin, const char *end,
+                            uint64_t data_before)
+{
+    const cz_head_t *head = &message->head;
+    if (!head->chunked)
+        return false;
+    if (cz_head_trailer_count(head) > 0)
+        end = head->base + head->fields[head->field_count].name;
+    if (end > begin)
+        message->framing += (uint64_t)(end - begin) - (message->body_total - data_before);
+    return message->framing > message->framing_needed + SIZE_LINE_BYTES +
+                                  (uint64_t)message->limits->max_extension_bytes;
+}
+
 /* What can be held against a request that goes on, 0 for nothing. */
 static int unfinished_status(const cz_message_t *message, const char *end, bool had_head)
 {
@@ -298,16 +320,19 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         llhttp_resume(parser);
         message->paused = false;
     }
+    uint64_t data_before = message->body_total;
     llhttp_errno_t error = llhttp_execute(parser, data, size);
     if (error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE) {
         *used = (size_t)(llhttp_get_error_pos(parser) - data);
         message->paused = true;
         if (!had_head && head_finish(message, data + *used) == CZ_PARSE_REFUSED)
             return CZ_PARSE_REFUSED;
-        if (trailer_overrun(message, data + *used)) {
+        if (had_head && framing_overrun(message, data, data + *used, data_before))
+            message->status = 413;
+        else if (trailer_overrun(message, data + *used))
             message->status = 431;
+        if (message->status != 0)
             return CZ_PARSE_REFUSED;
-        }
         bool body_follows = message->head.chunked || message->head.content_length > 0;
         return !had_head && body_follows ? CZ_PARSE_HEAD : CZ_PARSE_DONE;
     }
@@ -322,6 +347,8 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         return CZ_PARSE_REFUSED;
     }
     message->status = unfinished_status(message, end, had_head);
+    if (had_head && framing_overrun(message, data, end, data_before))
+        message->status = 413;
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
 }
 

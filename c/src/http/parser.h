@@ -14,7 +14,7 @@ typedef struct cz_limits {
     size_t max_header_bytes;
     uint32_t max_headers;
     size_t max_body_bytes;
-    size_t max_extension_bytes;            /* of all chunks of a body together */
+    size_t max_extension_bytes;            /* what frames a body, beyond what its chunks need */
     size_t max_memory;                     /* of its handler's and its parameters' */
     uint64_t fresh[CZ_PARSER_STATE_WORDS]; /* set by cz_parser_prepare(), as is the next */
     cz_head_t fresh_head;
@@ -39,8 +39,9 @@ typedef struct cz_message {
     uint64_t body_total;     /* received so far, those taken away included */
     size_t body;             /* offset from `base` of the body's first byte */
     size_t body_size;        /* decoded and lying together from `body` on */
-    size_t extension_bytes;
-    int status; /* of a refusal */
+    uint64_t framing;        /* bytes of a chunked body that are neither data nor trailers */
+    uint64_t framing_needed; /* by the chunks so far */
+    int status;              /* of a refusal */
     bool head_complete;
     bool head_apart; /* the head has a place of its own, and stays there */
     bool paused;

@@ -24,7 +24,7 @@ uint64_t cz_connection_progress(const cz_connection_t *connection, cz_wait_t wai
 {
     switch (wait) {
     case CZ_WAIT_BODY:
-        return connection->moved;
+        return connection->request == NULL ? 0 : connection->request->message.body_total;
     case CZ_WAIT_WRITE:
     case CZ_WAIT_HALF_CLOSED:
     case CZ_WAIT_LINGER:

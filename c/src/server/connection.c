@@ -166,9 +166,6 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         on_ended(connection, size);
         return;
     }
-    /* A peer that lags behind is to read, whatever it says meanwhile. */
-    if (connection->deadline.wait != CZ_WAIT_WRITE)
-        connection->moved += (size_t)size;
     /* A raw stream may be the connection's last reply, and still hears its peer. */
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
@@ -177,6 +174,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     /* Behind what has come more may be on its way. */
     if (connection->lingers || connection->ends) {
         connection->lingers = true;
+        connection->moved += (size_t)size;
         return;
     }
     if (connection->own == NULL) {

@@ -23,7 +23,7 @@ typedef struct cz_connection {
     size_t own_unparsed; /* where in `own` the bytes begin that wait for output to drain */
     cz_output_t output;
     uint64_t began_ms; /* the request in progress, or the lingering; 0: neither */
-    uint64_t moved;    /* bytes read, or that the socket has taken */
+    uint64_t moved;    /* bytes that the socket has taken, and those that were thrown away */
     uint64_t mark;     /* how far what is waited for had come when the deadline was set */
     int fd;
     uint32_t requests; /* answered so far */
