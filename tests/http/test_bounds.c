@@ -189,19 +189,15 @@ static int large(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_body_vector(response, pieces, 30, NULL, NULL);
 }
 
-/* Reads at most 16 MB a second, which without a rate to keep would keep the connection. */
-static void a_peer_that_reads_slower_than_its_rate_is_closed(void **state)
+/* Reads at most 16 MB a second, which the server that has these options does not wait for. */
+static void expect_cut_off(const catzilla_server_options_t *options)
 {
     static const char ask[] = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
-    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     size_t got = 0;
     char bytes[16384];
     ssize_t size;
     host_t host;
-    (void)state;
-    options.write_timeout_ms = WINDOW_MS;
-    options.min_rate = 1u << 30;
-    host_create(&host, &options);
+    host_create(&host, options);
     catzilla_server_route(host.server, "GET", "/large", large, NULL);
     host_start(&host);
     int fd = client_connect(host.port);
@@ -213,6 +209,23 @@ static void a_peer_that_reads_slower_than_its_rate_is_closed(void **state)
     assert_true(got < LARGE);
     close(fd);
     host_stop(&host);
+}
+
+static void a_peer_that_reads_slower_than_its_rate_is_closed(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.write_timeout_ms = WINDOW_MS;
+    options.min_rate = 1u << 30;
+    expect_cut_off(&options);
+}
+
+static void a_reply_that_takes_too_long_to_send_is_cut_off(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.total_timeout_ms = WINDOW_MS;
+    expect_cut_off(&options);
 }
 
 static int never(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
@@ -308,6 +321,7 @@ int main(void)
         cmocka_unit_test(what_frames_a_body_does_not_move_it_on),
         cmocka_unit_test(a_peer_that_does_not_read_is_closed),
         cmocka_unit_test(a_peer_that_reads_slower_than_its_rate_is_closed),
+        cmocka_unit_test(a_reply_that_takes_too_long_to_send_is_cut_off),
         cmocka_unit_test(a_request_that_takes_too_long_in_all_ends),
         cmocka_unit_test(a_connection_ends_after_its_number_of_requests),
         cmocka_unit_test(a_request_has_a_limit_of_memory),

@@ -92,7 +92,14 @@ void cz_connections_check_totals(cz_worker_t *worker, uint64_t now_ms)
     uint32_t total = worker->options->total_timeout_ms;
     if (total == 0)
         return;
-    for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
-        if (at->began_ms != 0 && !at->closing && !at->shut && now_ms - at->began_ms >= total)
+    for (cz_connection_t *at = worker->open; at != NULL; at = at->next) {
+        uint64_t owed_ms = cz_output_oldest_ms(&at->output);
+        if (at->closing || at->shut)
+            continue;
+        /* A reply that is not sent in time takes those behind it along. */
+        if (owed_ms != 0 && now_ms - owed_ms >= total)
+            cz_connection_close(at);
+        else if (at->began_ms != 0 && now_ms - at->began_ms >= total)
             total_expired(at);
+    }
 }

@@ -428,6 +428,6 @@ static bool request_begin(cz_connection_t *connection, char *base, uint64_t *now
             *now_ns = uv_hrtime();
         connection->request->started_ns = *now_ns;
     }
-    connection->began_ms = uv_now(worker->loop);
+    connection->began_ms = connection->output.began_ms = uv_now(worker->loop);
     return true;
 }

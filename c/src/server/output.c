@@ -31,6 +31,7 @@ struct cz_piece {
     char *data;    /* next byte to send */
     uint64_t size; /* left to send */
     uint64_t offset;
+    uint64_t began_ms; /* the last request that it answers */
     char *end;         /* PIECE_BYTES: behind its storage */
     char *block;       /* PIECE_BYTES: a block taken over, NULL where `storage` is used */
     size_t taken_size; /* of `block` */
@@ -52,6 +53,7 @@ static cz_piece_t *piece_add(cz_output_t *output, cz_pool_t *pool, piece_kind_t 
     piece->size = 0;
     piece->block = NULL;
     piece->release = NULL;
+    piece->began_ms = output->began_ms;
     if (output->last == NULL)
         output->first = piece;
     else
@@ -108,8 +110,10 @@ char *cz_output_reserve(cz_output_t *output, cz_pool_t *pool, size_t size)
 {
     cz_piece_t *last = output->last;
     if (last != NULL && last->kind == PIECE_BYTES &&
-        size <= (size_t)(last->end - (last->data + last->size)))
+        size <= (size_t)(last->end - (last->data + last->size))) {
+        last->began_ms = output->began_ms;
         return last->data + last->size;
+    }
     size_t storage = (last == NULL ? FIRST_SIZE : BLOCK_SIZE) - sizeof(cz_piece_t);
     if (size > SIZE_MAX - sizeof(cz_piece_t))
         return NULL;
@@ -209,6 +213,11 @@ void cz_output_drop(cz_output_t *output, cz_pool_t *pool)
     while (output->first != NULL)
         piece_drop_first(output, pool);
     output->queued = 0;
+}
+
+uint64_t cz_output_oldest_ms(const cz_output_t *output)
+{
+    return output->first == NULL ? 0 : output->first->began_ms;
 }
 
 bool cz_output_is_file(const cz_output_t *output)

@@ -13,7 +13,8 @@ typedef struct cz_piece cz_piece_t;
 typedef struct cz_output {
     cz_piece_t *first;
     cz_piece_t *last;
-    uint64_t queued; /* bytes in all pieces, those still in files included */
+    uint64_t queued;   /* bytes in all pieces, those still in files included */
+    uint64_t began_ms; /* the request that is answered by what is added */
 } cz_output_t;
 
 typedef enum cz_flush {
@@ -47,6 +48,12 @@ int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data
 
 /* Takes `fd` if 0 is returned. */
 int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset, uint64_t length);
+
+/*
+ * When the request began that the next bytes answer; 0: there are none. Of several small replies in
+ * one block it is the last, since each that has a block's rest to wait for has waited less.
+ */
+uint64_t cz_output_oldest_ms(const cz_output_t *output);
 
 /* Sends what the socket takes without waiting. */
 cz_flush_t cz_output_flush(cz_output_t *output, cz_pool_t *pool, int socket);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Longest text of a peer: "[IPv6 with a zone]:65535". */
-#define CZ_PEER_SIZE 64
+/* Longest text of a peer: an IPv6 address of 45 bytes at most, as in "[...]:65535". */
+#define CZ_PEER_SIZE 56
 
 struct cz_connection;
 
