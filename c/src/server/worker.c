@@ -133,8 +133,11 @@ static void on_tick(uv_timer_t *tick)
 {
     cz_worker_t *worker = tick->data;
     uint64_t now = uv_now(worker->loop);
-    /* A loop that a handler held up has not read yet what its peers may have sent in time. */
-    if (now - worker->ticked_ms <= 2 * uv_timer_get_repeat(tick))
+    /* A loop that a handler held up has not read yet what its peers may have sent in time; by the
+     * next tick it has. */
+    bool late = now - worker->ticked_ms > 2 * uv_timer_get_repeat(tick);
+    worker->tick_skipped = late && !worker->tick_skipped;
+    if (!worker->tick_skipped)
         expire(worker, now);
     worker->ticked_ms = now;
     if (!worker->active) {

@@ -52,6 +52,7 @@ typedef struct cz_worker {
     cz_drain_counts_t drained;
     bool date_fresh;        /* cleared once an iteration of the loop, as is `wall_ahead_ns` */
     uint64_t ticked_ms;     /* the loop's time at the last tick */
+    bool tick_skipped;      /* the last one, as it came late */
     bool active;            /* a request was served since the last tick */
     uint64_t wall_ahead_ns; /* what the time since 1970 has over the loop's clock; 0: to be asked */
     int64_t date_second;
