@@ -89,6 +89,10 @@ static void a_peer_that_has_left_gives_its_place_back(void **state)
     serve(&options, ask_and_leave, "GET /open HTTP/1.0\r\n\r\n");
     serve(&options, ask_and_leave, "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n");
     serve(&options, ask_and_leave, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /late HTTP/1.0\r\n\r\n");
+    /* The output of the first holds the reading back for a while. */
+    options.max_output_bytes = 1;
+    serve(&options, ask_and_leave,
+          "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /open HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
 /* A peer that has asked for all it wants, and takes it piece by piece. */

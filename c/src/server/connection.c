@@ -14,7 +14,6 @@
 #define PENDING_ROOM 16384u /* what is read ahead at most while a reply is pending */
 
 static void parse(cz_connection_t *connection, char *data, size_t size);
-static void read_stop(cz_connection_t *connection);
 
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 {
@@ -216,6 +215,31 @@ static void go_on(cz_connection_t *connection)
     cz_worker_flush_later(connection->worker, connection);
 }
 
+/*
+ * Whether bytes are of use now. A connection that ends reads on, to throw away what comes and to
+ * see its peer's end; so does one with a reply pending, up to what it keeps for later.
+ */
+static bool may_read(const cz_connection_t *connection)
+{
+    if (connection->closing || connection->peer_ended || connection->paused)
+        return false;
+    if (connection->pending != NULL)
+        return cz_connection_is_raw(connection) ||
+               connection->own_used - connection->own_unparsed <= PENDING_ROOM;
+    return connection->request == NULL || !connection->request->paused;
+}
+
+/* Starts or stops the reading, as things are now. */
+static void read_settle(cz_connection_t *connection)
+{
+    if (may_read(connection) == connection->reading)
+        return;
+    if (connection->reading)
+        read_stop(connection);
+    else
+        cz_connection_read_start(connection);
+}
+
 static bool request_begin(cz_connection_t *connection, char *base, uint64_t *now_ns);
 
 /*
@@ -320,7 +344,6 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         if (connection->request == NULL &&
             connection->output.queued >= connection->worker->options->max_output_bytes) {
             connection->paused = true;
-            read_stop(connection);
             cz_worker_flush_later(connection->worker, connection);
             break;
         }
@@ -346,8 +369,6 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         }
     }
     connection->parsing = false;
-    if (connection->request != NULL && connection->request->paused)
-        read_stop(connection);
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, data, (size_t)(end - data));
         data = end;
@@ -356,6 +377,7 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         keep_rest(connection, data, end);
     else
         own_release(connection);
+    read_settle(connection);
     cz_connection_wait_input(connection);
 }
 
@@ -364,14 +386,10 @@ void cz_connection_resume(cz_connection_t *connection)
     if (connection->parsing)
         return;
     connection->paused = false;
-    if (!may_parse(connection))
-        return;
     size_t unparsed = connection->own_unparsed;
-    if (connection->own != NULL && unparsed < connection->own_used)
+    if (may_parse(connection) && connection->own != NULL && unparsed < connection->own_used)
         parse(connection, connection->own + unparsed, connection->own_used - unparsed);
-    if (connection->paused || !may_parse(connection))
-        return;
-    cz_connection_read_start(connection);
+    read_settle(connection);
     cz_connection_wait_input(connection);
 }
 
