@@ -4,6 +4,7 @@
 #include "stepped.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -93,6 +94,43 @@ static void a_peer_that_has_left_gives_its_place_back(void **state)
     options.max_output_bytes = 1;
     serve(&options, ask_and_leave,
           "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /open HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+/* What a newcomer gets while all places are those of peers that have left. */
+static void come_late(uint16_t port, void *data)
+{
+    const char *wanted = data;
+    char reply[64];
+    for (int i = 0; i < 2; i++)
+        close(ask(port, "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n"));
+    for (int i = 0; i < 10; i++)
+        stepped_turn();
+    int fd = ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    ssize_t got = recv(fd, reply, sizeof reply, MSG_DONTWAIT);
+    /* It waits, or is turned away. */
+    assert_true(got <= 0);
+    assert_int_equal(got < 0 && errno == EAGAIN, wanted != NULL);
+    assert_true(routes_go_on());
+    if (wanted == NULL) {
+        close(fd);
+        for (int i = 0; i < 4; i++)
+            stepped_turn();
+        fd = ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    assert_true(stepped_receive(fd, reply, sizeof reply, 12) >= 12);
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+    close(fd);
+}
+
+static void a_request_holds_its_place_after_its_peer_has_left(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.max_connections = 2;
+    serve(&options, come_late, "200");
+    options.max_connections = 0;
+    options.max_address_connections = 2;
+    serve(&options, come_late, NULL);
 }
 
 /* A peer that has asked for all it wants, and takes it piece by piece. */
@@ -200,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_that_has_left_gives_its_place_back),
+        cmocka_unit_test(a_request_holds_its_place_after_its_peer_has_left),
         cmocka_unit_test(a_half_closed_peer_is_served_while_it_takes_something),
         cmocka_unit_test(a_half_closed_peer_gets_all_that_it_asked_for),
         cmocka_unit_test(the_system_is_asked_to_notice_who_vanishes),

@@ -58,9 +58,10 @@ typedef struct catzilla_server_options {
     size_t max_target_bytes;    /* request target; past it 414 */
     size_t max_header_bytes;    /* request line and header section; past it 431 */
     uint32_t max_headers;       /* fields of the header section; past it 431, as past 32 trailers */
-    uint32_t max_connections;   /* open at once; the rest waits in the backlog. Lowered, with a
-                                   warning, to what RLIMIT_NOFILE allows when the server listens:
-                                   half of the free descriptors, at most 1024, are kept for files */
+    uint32_t max_connections;   /* open at once, or left with a reply still put off; the rest waits
+                                   in the backlog. Lowered, with a warning, to what RLIMIT_NOFILE
+                                   allows when the server listens: half of the free descriptors, at
+                                   most 1024, are kept for files */
     size_t max_body_bytes;      /* body after chunked decoding; past it 413 */
     uint32_t header_timeout_ms; /* from the first byte of a request to the end of its head: 408 */
     uint32_t body_timeout_ms;   /* a body that does not move on for as long (min_rate): 408 */

@@ -5,6 +5,7 @@
  * and gather in the output until the loop's check sends them.
  */
 #include "server/connection.h"
+#include "server/instance.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -49,7 +50,6 @@ static void on_closed(uv_handle_t *handle)
         connection->next->previous = connection->previous;
     cz_worker_flush_never(worker, connection);
     cz_drain_count(connection);
-    cz_peer_leave(connection);
     cz_output_drop(&connection->output, &worker->responses);
     cz_connection_early_lost(connection);
     bool released = cz_connection_pending_lost(connection);
@@ -64,7 +64,11 @@ static void on_closed(uv_handle_t *handle)
 
 void cz_connection_release(cz_connection_t *connection)
 {
-    cz_pool_give(&connection->worker->connections, connection, CZ_CONNECTION_BLOCK);
+    cz_worker_t *worker = connection->worker;
+    cz_peer_leave(connection);
+    cz_pool_give(&worker->connections, connection, CZ_CONNECTION_BLOCK);
+    if (cz_gate_leave(&worker->server->gate) && !worker->stopping)
+        cz_server_wake(worker->server);
 }
 
 static void close_handle(cz_connection_t *connection)

@@ -113,7 +113,10 @@ bool cz_connection_early_last(cz_connection_t *connection); /* false: the end is
 void cz_connection_early_end(cz_connection_t *connection);
 void cz_connection_early_lost(cz_connection_t *connection);
 
-/* Gives the struct back, when nothing refers to it any more. */
+/*
+ * Gives the struct back, when nothing refers to it any more, and with it the connection's place:
+ * who could leave and come again while requests of theirs live on would have any number of them.
+ */
 void cz_connection_release(cz_connection_t *connection);
 
 /* Takes a waiting connection off the listener; false: no memory, it waits there as before. */

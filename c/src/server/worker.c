@@ -194,8 +194,6 @@ void cz_worker_handle_closed(cz_worker_t *worker)
 void cz_worker_connection_closed(cz_worker_t *worker)
 {
     worker->open_count--;
-    if (cz_gate_leave(&worker->server->gate))
-        cz_server_wake(worker->server);
     cz_drain_check(worker);
     look_whether_gone(worker);
 }
