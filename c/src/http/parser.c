@@ -289,7 +289,7 @@ static bool framing_overrun(cz_message_t *message, const char *begin, const char
     if (!head->chunked)
         return false;
     if (cz_head_trailer_count(head) > 0)
-        end = head->base + head->fields[head->field_count].name;
+        end = message->base + head->fields[head->field_count].name;
     if (end > begin)
         message->framing += (uint64_t)(end - begin) - (message->body_total - data_before);
     return message->framing > message->framing_needed + SIZE_LINE_BYTES +
