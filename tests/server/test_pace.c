@@ -28,6 +28,29 @@ static int large(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_body_vector(response, pieces, LARGE / sizeof page, NULL, NULL);
 }
 
+static uint64_t told;
+
+static void tell_on(catzilla_response_t *response, void *user_data)
+{
+    int rc = 0;
+    (void)user_data;
+    for (; rc == 0; told += 65536)
+        rc = catzilla_response_write(response, (catzilla_slice_t){page, 65536});
+}
+
+/* Streams as long as somebody reads. */
+static int tell(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    stream.on_drain = tell_on;
+    int rc = catzilla_response_stream(response, &stream);
+    if (rc == 0)
+        tell_on(response, NULL);
+    return rc;
+}
+
 static void serve(const catzilla_server_options_t *options,
                   void (*script)(uint16_t port, void *data), void *data)
 {
@@ -35,6 +58,7 @@ static void serve(const catzilla_server_options_t *options,
     memset(page, 'p', sizeof page);
     assert_int_equal(catzilla_server_create(options, &server), 0);
     assert_int_equal(catzilla_server_route(server, "GET", "/large", large, NULL), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/tell", tell, NULL), 0);
     assert_int_equal(stepped_run(server, script, data), 0);
     catzilla_server_destroy(server);
 }
@@ -89,9 +113,41 @@ static void a_peer_that_reads_a_little_steadily_is_served(void **state)
     serve(&options, read_steadily, NULL);
 }
 
+/* How much a peer can be given in one turn of the loop, in which the others wait. */
+static void ask_for_much(uint16_t port, void *data)
+{
+    static char bytes[1 << 20];
+    const char *text = data;
+    size_t got = 0, most = 0;
+    told = 0;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, text, strlen(text)));
+    for (int i = 0; i < 40; i++) {
+        size_t before = got;
+        ssize_t size;
+        stepped_turn();
+        while ((size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+            got += (size_t)size;
+        most = got - before > most ? got - before : most;
+    }
+    close(fd);
+    /* What a socket holds from one turn may reach the client in the next. */
+    assert_true(most < 2u << 20);
+    assert_true(got > 8u << 20);
+    assert_true(told <= got + (8u << 20));
+}
+
+static void a_peer_that_reads_fast_leaves_the_loop_to_others(void **state)
+{
+    (void)state;
+    serve(NULL, ask_for_much, "GET /tell HTTP/1.1\r\nHost: a\r\n\r\n");
+    serve(NULL, ask_for_much, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_peer_that_reads_fast_leaves_the_loop_to_others),
         cmocka_unit_test(a_peer_that_reads_a_little_steadily_is_served),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);

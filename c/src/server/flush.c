@@ -112,6 +112,8 @@ void cz_connection_flush(cz_connection_t *connection)
         cz_connection_close(connection);
         return;
     }
+    if (result == CZ_FLUSH_MORE)
+        cz_worker_flush_later(connection->worker, connection);
     if (result == CZ_FLUSH_BLOCKED) {
         write_waiting(connection);
         if (connection->closing)

@@ -15,11 +15,11 @@
 #include <sys/sendfile.h>
 #endif
 
-#define BLOCK_SIZE     4096u
-#define FIRST_SIZE     512u /* one small reply, as each of many connections may have at a time */
-#define MAX_VECTORS    16
-#define FILE_STEP      (256u << 10)
-#define FLUSH_MAX_STEP 4 /* file steps a flush, so that one download does not hold up the rest */
+#define BLOCK_SIZE  4096u
+#define FIRST_SIZE  512u /* one small reply, as each of many connections may have at a time */
+#define MAX_VECTORS 16
+#define FLUSH_MOST                                                                                 \
+    (256u << 10) /* of one flush, so that a peer that reads fast leaves time to the rest */
 
 typedef enum piece_kind { PIECE_BYTES, PIECE_BORROWED, PIECE_FILE } piece_kind_t;
 
@@ -244,16 +244,18 @@ static cz_flush_t failure(void)
                                                                      : CZ_FLUSH_FAILED;
 }
 
-/* Sends the pieces in memory at the front of the list. */
-static ssize_t send_pieces(const cz_piece_t *piece, int socket, size_t *offered)
+/* Sends of the pieces in memory at the front of the list at most `most` bytes. */
+static ssize_t send_pieces(const cz_piece_t *piece, int socket, size_t most, size_t *offered)
 {
     struct iovec vectors[MAX_VECTORS];
     struct msghdr message = {.msg_iov = vectors};
     size_t count = 0;
-    for (; piece != NULL && piece->kind != PIECE_FILE && count < MAX_VECTORS; piece = piece->next) {
+    for (; piece != NULL && piece->kind != PIECE_FILE && count < MAX_VECTORS && *offered < most;
+         piece = piece->next) {
+        size_t left = most - *offered;
         vectors[count].iov_base = piece->data;
-        vectors[count++].iov_len = (size_t)piece->size;
-        *offered += (size_t)piece->size;
+        vectors[count].iov_len = piece->size < left ? (size_t)piece->size : left;
+        *offered += vectors[count++].iov_len;
     }
     int flags = MSG_NOSIGNAL;
 #ifdef MSG_MORE
@@ -264,16 +266,17 @@ static ssize_t send_pieces(const cz_piece_t *piece, int socket, size_t *offered)
     return sendmsg(socket, &message, flags);
 }
 
-/* `*sent` may be less than what was `*offered`. */
-static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t *sent, size_t *offered)
+/* `*sent` may be less than what was `*offered`, that is at most `most`. */
+static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t most, size_t *sent,
+                              size_t *offered)
 {
     const cz_piece_t *piece = output->first;
     ssize_t rc;
     if (piece->next == NULL) {
-        *offered = (size_t)piece->size;
+        *offered = piece->size < most ? (size_t)piece->size : most;
         rc = send(socket, piece->data, *offered, MSG_NOSIGNAL);
     } else {
-        rc = send_pieces(piece, socket, offered);
+        rc = send_pieces(piece, socket, most, offered);
     }
     if (rc < 0)
         return failure();
@@ -281,17 +284,17 @@ static cz_flush_t send_memory(const cz_output_t *output, int socket, size_t *sen
     return CZ_FLUSH_DONE;
 }
 
-static cz_flush_t send_file(const cz_output_t *output, int socket, size_t *sent, size_t *offered)
+static cz_flush_t send_file(const cz_output_t *output, int socket, size_t most, size_t *sent)
 {
     const cz_piece_t *piece = output->first;
 #ifdef __linux__
     off_t offset = (off_t)piece->offset;
-    *offered = piece->size < FILE_STEP ? (size_t)piece->size : FILE_STEP;
-    ssize_t rc = sendfile(socket, piece->fd, &offset, *offered);
+    size_t wanted = piece->size < most ? (size_t)piece->size : most;
+    ssize_t rc = sendfile(socket, piece->fd, &offset, wanted);
 #else
     char bytes[16384];
-    catzilla_slice_t part = cz_output_peek(output, bytes, sizeof bytes);
-    *offered = part.size;
+    catzilla_slice_t part =
+        cz_output_peek(output, bytes, sizeof bytes < most ? sizeof bytes : most);
     ssize_t rc = part.size == 0 ? 0 : send(socket, part.data, part.size, MSG_NOSIGNAL);
 #endif
     if (rc < 0)
@@ -305,16 +308,17 @@ static cz_flush_t send_file(const cz_output_t *output, int socket, size_t *sent,
 
 cz_flush_t cz_output_flush(cz_output_t *output, cz_pool_t *pool, int socket)
 {
-    unsigned steps = 0;
+    size_t left = FLUSH_MOST;
     while (output->first != NULL) {
         size_t sent = 0, offered = 0;
         bool is_file = output->first->kind == PIECE_FILE;
-        if (is_file && steps++ == FLUSH_MAX_STEP)
-            return CZ_FLUSH_BLOCKED;
-        cz_flush_t result = is_file ? send_file(output, socket, &sent, &offered)
-                                    : send_memory(output, socket, &sent, &offered);
+        if (left == 0)
+            return CZ_FLUSH_MORE;
+        cz_flush_t result = is_file ? send_file(output, socket, left, &sent)
+                                    : send_memory(output, socket, left, &sent, &offered);
         if (result != CZ_FLUSH_DONE)
             return result;
+        left -= sent;
         cz_output_advance(output, pool, sent);
         if (!is_file && sent < offered)
             return CZ_FLUSH_BLOCKED;

@@ -19,6 +19,7 @@ typedef struct cz_output {
 
 typedef enum cz_flush {
     CZ_FLUSH_DONE,    /* nothing is left */
+    CZ_FLUSH_MORE,    /* as much as one peer may have at a time; the others come first */
     CZ_FLUSH_BLOCKED, /* the peer takes no more now */
     CZ_FLUSH_FAILED   /* the connection is of no use any more */
 } cz_flush_t;
@@ -55,7 +56,7 @@ int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset
  */
 uint64_t cz_output_oldest_ms(const cz_output_t *output);
 
-/* Sends what the socket takes without waiting. */
+/* Sends what the socket takes without waiting, up to a bound. */
 cz_flush_t cz_output_flush(cz_output_t *output, cz_pool_t *pool, int socket);
 
 /*

@@ -77,23 +77,43 @@ void cz_worker_flush_never(cz_worker_t *worker, cz_connection_t *connection)
         worker->flush_end = at;
 }
 
+/*
+ * Each once: what a flush lets a stream or a request add joins the list anew, and comes when the
+ * loop has looked at everybody else. None of those in the list can go before it is their turn, as
+ * closed connections leave at the iteration's end.
+ */
 static void flush_all(cz_worker_t *worker)
 {
-    /* A flush may resume its connection, which then joins the list anew. */
-    while (worker->to_flush != NULL) {
-        cz_connection_t *connection = worker->to_flush;
-        worker->to_flush = connection->flush_next;
-        if (worker->to_flush == NULL)
-            worker->flush_end = &worker->to_flush;
+    cz_connection_t *next = worker->to_flush;
+    worker->to_flush = NULL;
+    worker->flush_end = &worker->to_flush;
+    while (next != NULL) {
+        cz_connection_t *connection = next;
+        next = connection->flush_next;
         connection->flush_queued = false;
         cz_connection_flush(connection);
     }
 }
 
+static void on_more(uv_idle_t *more)
+{
+    (void)more;
+}
+
 /* What the end of a write or a timer gathered since the check must not wait for the poll. */
 static void on_prepare(uv_prepare_t *prepare)
 {
-    flush_all(prepare->data);
+    cz_worker_t *worker = prepare->data;
+    if (worker->to_flush != NULL)
+        flush_all(worker);
+    bool hurries = worker->to_flush != NULL;
+    if (hurries == worker->hurries)
+        return;
+    worker->hurries = hurries;
+    if (hurries)
+        uv_idle_start(&worker->more, on_more);
+    else
+        uv_idle_stop(&worker->more);
 }
 
 static void on_check(uv_check_t *check)
@@ -248,10 +268,11 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     uv_async_init(worker->loop, &worker->wake, on_wake);
     uv_prepare_init(worker->loop, &worker->prepare);
     uv_check_init(worker->loop, &worker->check);
+    uv_idle_init(worker->loop, &worker->more);
     uv_timer_init(worker->loop, &worker->tick);
     worker->wake.data = worker->tick.data = worker;
-    worker->prepare.data = worker->check.data = worker;
-    worker->handles = 5;
+    worker->prepare.data = worker->check.data = worker->more.data = worker;
+    worker->handles = 6;
     return 0;
 }
 
@@ -277,6 +298,7 @@ void cz_worker_stop(cz_worker_t *worker)
     uv_close((uv_handle_t *)&worker->wake, on_handle_closed);
     uv_close((uv_handle_t *)&worker->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&worker->check, on_handle_closed);
+    uv_close((uv_handle_t *)&worker->more, on_handle_closed);
     uv_close((uv_handle_t *)&worker->tick, on_handle_closed);
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
         cz_connection_close(at);

@@ -34,6 +34,7 @@ typedef struct cz_worker {
     cz_listener_t *listeners;
     uv_prepare_t prepare;
     uv_check_t check;
+    uv_idle_t more; /* active while the worker hurries */
     uv_timer_t tick;
     cz_posts_t posts;
     char *read_buffer; /* shared by all connections; request class */
@@ -45,6 +46,7 @@ typedef struct cz_worker {
     struct cz_connection *open;       /* all connections */
     struct cz_connection *to_flush;   /* those with output that waits for the check */
     struct cz_connection **flush_end; /* where the next one goes */
+    bool hurries; /* there is more to flush, and the loop does not wait for the sockets first */
     uint32_t open_count;
     bool stopping;
     bool draining;
