@@ -217,7 +217,7 @@ static void statistics_read_by_4_threads_are_monotone_and_never_negative(void **
     check_churn(8, 200000, NULL);
 }
 
-enum { COUNT_READS = 100000 };
+enum { COUNT_READS = 30000 };
 
 /* Thread 0 reads its counts while thread 1 moves blocks to and from its magazine. */
 static size_t move_or_read_counts(void *context, size_t index)
