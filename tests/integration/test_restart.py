@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import PROGRAM, wait_until
+from harness import PROGRAM, SANITIZER, wait_until
 from wire import Connection
 
 # Plays systemd: makes the sockets, says so, and becomes the program. "" is a TCP socket.
@@ -138,6 +138,7 @@ def test_a_successor_that_cannot_start_changes_nothing(serve, tmp_path):
     assert server.stop()[0] == 0
 
 
+@pytest.mark.skipif(SANITIZER == "thread", reason="ThreadSanitizer ends a process without threads")
 def test_a_successor_that_gets_no_threads_changes_nothing(serve, tmp_path):
     """It has the sockets and listens already when it finds that it cannot have its workers."""
     (tmp_path / "a.txt").write_text("12345")
