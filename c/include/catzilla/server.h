@@ -33,7 +33,7 @@ typedef struct catzilla_access {
     catzilla_slice_t method; /* empty when the request could not be parsed, like `target` */
     catzilla_slice_t target;
     int status;
-    uint64_t body_bytes;      /* of the reply */
+    uint64_t body_bytes;      /* of the reply, as far as it was sent */
     uint64_t duration_ns;     /* from the request's first byte to the reply's completion */
     uint64_t time_ms;         /* of the completion, since 1970 */
     uint64_t memory_peak;     /* bytes that the request held at most, with what its handler took */
@@ -42,7 +42,12 @@ typedef struct catzilla_access {
     const catzilla_request_t *request; /* for its header; NULL where `method` is empty */
 } catzilla_access_t;
 
-/* Called once for each reply, in the thread of the loop that gave it; slices end with the call. */
+/*
+ * Called once for each reply, in the thread of the loop that gave it; slices end with the call. A
+ * small reply is complete when it is handed over to be sent with others, any other one when its
+ * last byte has been sent or its connection has ended. A reply put off whose client has left has
+ * no bytes.
+ */
 typedef void (*catzilla_access_fn)(const catzilla_access_t *access, void *user_data);
 
 /*

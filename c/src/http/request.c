@@ -68,6 +68,23 @@ int cz_request_set_apart(catzilla_request_t *request)
     return 0;
 }
 
+int cz_request_keep_head(catzilla_request_t *request)
+{
+    cz_message_t *message = &request->message;
+    int rc = message->head_apart ? 0 : cz_request_set_apart(request);
+    if (rc != 0)
+        return rc;
+    message->body_size = 0;
+    message->head.line_count = message->head.field_count;
+    return 0;
+}
+
+void cz_request_end_region(catzilla_request_t *request)
+{
+    cz_regions_give(request->regions, request->region);
+    request->region = NULL;
+}
+
 /* Pairs parsed before are slices of where the bytes were; those of a head apart stay there. */
 static void pairs_forget(catzilla_request_t *request)
 {

@@ -69,6 +69,12 @@ size_t cz_request_memory(const catzilla_request_t *request);
  */
 int cz_request_set_apart(catzilla_request_t *request);
 
+/* Keeps a complete head alone, in the request's memory unless it is apart; CATZILLA_ERR_NOMEM. */
+int cz_request_keep_head(catzilla_request_t *request);
+
+/* Ends what its handler took; its high water is forgotten too. */
+void cz_request_end_region(catzilla_request_t *request);
+
 /*
  * Copies what the parser still points at into a block of the request's own, so that the request
  * outlives the buffer it came in, and lets another thread take its memory.

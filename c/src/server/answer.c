@@ -11,36 +11,6 @@
 /* Files up to this size are read at once and gather with other replies. */
 #define SMALL_FILE 16384u
 
-void cz_connection_report(cz_connection_t *connection, const catzilla_request_t *request,
-                          int status, uint64_t body_bytes)
-{
-    const catzilla_server_options_t *options = connection->worker->options;
-    const catzilla_slice_t none = CATZILLA_SLICE("");
-    bool parsed = request != NULL && request->message.head_complete;
-    uint64_t now_ns = uv_hrtime();
-    catzilla_access_t access;
-    access.size = sizeof access;
-    cz_peer_make(connection);
-    access.peer = (catzilla_slice_t){connection->peer, connection->peer_size};
-    access.method = parsed ? catzilla_request_method(request) : none;
-    access.target = parsed ? catzilla_request_target(request) : none;
-    access.status = status;
-    access.body_bytes = body_bytes;
-    access.duration_ns = request == NULL ? 0 : now_ns - request->started_ns;
-    access.time_ms = cz_worker_wall_ms(connection->worker, now_ns);
-    access.memory_peak = request == NULL ? 0 : cz_request_memory(request);
-    /* A request with a copy of its own has left the buffer to those behind it. */
-    if (request != NULL && request->detached == NULL)
-        access.memory_peak += connection->own_size;
-    access.worker = connection->worker->index;
-    access.version = none;
-    if (parsed)
-        access.version = request->message.head.minor == 0 ? CATZILLA_SLICE("HTTP/1.0")
-                                                          : CATZILLA_SLICE("HTTP/1.1");
-    access.request = parsed ? request : NULL;
-    options->access(&access, options->access_data);
-}
-
 /*
  * Reads a small file into the response. Where that fails, for want of memory too, the file stays
  * and is streamed.
@@ -163,10 +133,9 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
         cz_connection_give_up(connection);
         return;
     }
-    if (connection->worker->options->access != NULL)
-        cz_connection_report(connection, request, response->status, body_bytes);
+    if (!cz_report_reply(connection, request, response->status, body_bytes))
+        cz_request_destroy(request);
     cz_response_destroy(response);
-    cz_request_destroy(request);
     connection->request = NULL;
     connection->requests++;
     connection->began_ms = 0;

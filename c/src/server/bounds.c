@@ -15,9 +15,9 @@ static uint64_t taken(const cz_connection_t *connection)
 {
     int64_t unsent = cz_socket_unsent(connection->fd);
     if (unsent < 0)
-        return connection->moved;
+        return connection->output.sent;
     size_t waits = uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp);
-    return connection->moved + connection->writing - waits - (uint64_t)unsent;
+    return connection->output.sent + connection->writing - waits - (uint64_t)unsent;
 }
 
 uint64_t cz_connection_progress(const cz_connection_t *connection, cz_wait_t wait)

@@ -177,7 +177,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     /* Behind what has come more may be on its way. */
     if (connection->lingers || connection->ends) {
         connection->lingers = true;
-        connection->moved += (size_t)size;
+        connection->mark -= (size_t)size; /* counts as progress */
         return;
     }
     if (connection->own == NULL) {

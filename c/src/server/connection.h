@@ -23,7 +23,6 @@ typedef struct cz_connection {
     size_t own_unparsed; /* where in `own` the bytes begin that wait for output to drain */
     cz_output_t output;
     uint64_t began_ms; /* the request in progress, or the lingering; 0: neither */
-    uint64_t moved;    /* bytes that the socket has taken, and those that were thrown away */
     uint64_t mark;     /* how far what is waited for had come when the deadline was set */
     int fd;
     uint32_t requests; /* answered so far */
@@ -79,9 +78,13 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
 /* Status line and header section to the output. */
 int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *response);
 
-/* One line for the access log, which there is. */
-void cz_connection_report(cz_connection_t *connection, const catzilla_request_t *request,
-                          int status, uint64_t body_bytes);
+/* report.c: one line for the access log, where there is one. */
+void cz_report(cz_connection_t *connection, const catzilla_request_t *request, int status,
+               uint64_t body_bytes);
+
+/* The same for a reply that the output has; true where it comes later, and the request stays. */
+bool cz_report_reply(cz_connection_t *connection, catzilla_request_t *request, int status,
+                     uint64_t body_bytes);
 
 /* pending.c: what replies ask of their connection. */
 extern const cz_reply_ops_t cz_connection_reply_ops;

@@ -34,7 +34,6 @@ static void on_written(uv_write_t *request, int status)
         cz_connection_close(connection);
         return;
     }
-    connection->moved += size;
     cz_output_advance(&connection->output, pool, size);
     cz_worker_flush_later(connection->worker, connection);
 }
@@ -104,10 +103,8 @@ void cz_connection_flush(cz_connection_t *connection)
 {
     if (connection->closing || connection->writing)
         return;
-    uint64_t queued = connection->output.queued;
     cz_flush_t result =
         cz_output_flush(&connection->output, &connection->worker->responses, connection->fd);
-    connection->moved += queued - connection->output.queued;
     if (result == CZ_FLUSH_FAILED) {
         cz_connection_close(connection);
         return;

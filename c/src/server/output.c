@@ -37,6 +37,8 @@ struct cz_piece {
     size_t taken_size; /* of `block` */
     void (*release)(void *);
     void *release_data;
+    void (*gone)(void *);
+    void *gone_data;
     char storage[];
 };
 
@@ -53,6 +55,7 @@ static cz_piece_t *piece_add(cz_output_t *output, cz_pool_t *pool, piece_kind_t 
     piece->size = 0;
     piece->block = NULL;
     piece->release = NULL;
+    piece->gone = NULL;
     piece->began_ms = output->began_ms;
     if (output->last == NULL)
         output->first = piece;
@@ -68,6 +71,8 @@ static void piece_release(cz_piece_t *piece, cz_pool_t *pool)
         close(piece->fd);
     if (piece->release != NULL)
         piece->release(piece->release_data);
+    if (piece->gone != NULL)
+        piece->gone(piece->gone_data);
     cz_pool_give(pool, piece->block, piece->taken_size);
     cz_pool_give(pool, piece, piece->block_size);
 }
@@ -193,6 +198,7 @@ int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset
 void cz_output_advance(cz_output_t *output, cz_pool_t *pool, size_t size)
 {
     output->queued -= size;
+    output->sent += size;
     while (output->first != NULL) {
         cz_piece_t *piece = output->first;
         if (size < piece->size) {
@@ -213,6 +219,16 @@ void cz_output_drop(cz_output_t *output, cz_pool_t *pool)
     while (output->first != NULL)
         piece_drop_first(output, pool);
     output->queued = 0;
+}
+
+bool cz_output_follow(cz_output_t *output, void (*gone)(void *), void *gone_data)
+{
+    cz_piece_t *last = output->last;
+    if (last == NULL || (last->kind == PIECE_BYTES && last->block == NULL))
+        return false;
+    last->gone = gone;
+    last->gone_data = gone_data;
+    return true;
 }
 
 uint64_t cz_output_oldest_ms(const cz_output_t *output)

@@ -14,6 +14,7 @@ typedef struct cz_output {
     cz_piece_t *first;
     cz_piece_t *last;
     uint64_t queued;   /* bytes in all pieces, those still in files included */
+    uint64_t sent;     /* bytes since the connection began */
     uint64_t began_ms; /* the request that is answered by what is added */
 } cz_output_t;
 
@@ -49,6 +50,12 @@ int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data
 
 /* Takes `fd` if 0 is returned. */
 int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset, uint64_t length);
+
+/*
+ * Has `gone` called when the last piece is sent or dropped, unless that is a block in which small
+ * replies gather: false then, and it is not called.
+ */
+bool cz_output_follow(cz_output_t *output, void (*gone)(void *), void *gone_data);
 
 /*
  * When the request began that the next bytes answer; 0: there are none. Of several small replies in

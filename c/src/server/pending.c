@@ -59,6 +59,7 @@ void cz_connection_completed(catzilla_response_t *response)
     take_back(response);
     connection->pending = NULL;
     if (connection->closing) {
+        cz_report(connection, request, response->status, 0);
         cz_response_destroy(response);
         cz_request_destroy(request);
         if (connection->gone)
@@ -202,8 +203,7 @@ static void stream_close(cz_connection_t *connection, int result)
     catzilla_stream_t stream = response->stream;
     connection->pending = NULL;
     connection->began_ms = 0;
-    if (connection->worker->options->access != NULL)
-        cz_connection_report(connection, request, response->status, response->length);
+    cz_report(connection, request, response->status, response->length);
     cz_response_destroy(response);
     cz_request_destroy(request);
     connection->requests++;
