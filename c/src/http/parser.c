@@ -198,7 +198,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
     message->field = NULL;
     message->max_body_bytes = limits->max_body_bytes;
     message->body_total = message->body = message->body_size = 0;
-    message->framing = message->framing_needed = 0;
+    message->chunk_bytes = message->framing_needed = 0;
     message->status = 0;
     message->head_complete = message->paused = message->method_unknown = false;
     message->head_apart = false;
@@ -279,11 +279,10 @@ static bool trailer_overrun(const cz_message_t *message, const char *end)
 }
 
 /*
- * Counts what of these bytes is neither data, of which there were `data_before` before them, nor
- * trailers. A chunk's size may have any number of leading zeros, and extensions any length.
+ * Counts these bytes, unless they are trailers. A chunk's size may have any number of leading
+ * zeros, and extensions any length.
  */
-static bool framing_overrun(cz_message_t *message, const char *begin, const char *end,
-                            uint64_t data_before)
+static bool framing_overrun(cz_message_t *message, const char *begin, const char *end)
 {
     const cz_head_t *head = &message->head;
     if (!head->chunked)
@@ -291,9 +290,10 @@ static bool framing_overrun(cz_message_t *message, const char *begin, const char
     if (cz_head_trailer_count(head) > 0)
         end = message->base + head->fields[head->field_count].name;
     if (end > begin)
-        message->framing += (uint64_t)(end - begin) - (message->body_total - data_before);
-    return message->framing > message->framing_needed + SIZE_LINE_BYTES +
-                                  (uint64_t)message->limits->max_extension_bytes;
+        message->chunk_bytes += (uint64_t)(end - begin);
+    return message->chunk_bytes - message->body_total >
+           message->framing_needed + SIZE_LINE_BYTES +
+               (uint64_t)message->limits->max_extension_bytes;
 }
 
 /* What can be held against a request that goes on, 0 for nothing. */
@@ -320,14 +320,13 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         llhttp_resume(parser);
         message->paused = false;
     }
-    uint64_t data_before = message->body_total;
     llhttp_errno_t error = llhttp_execute(parser, data, size);
     if (error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE) {
         *used = (size_t)(llhttp_get_error_pos(parser) - data);
         message->paused = true;
         if (!had_head && head_finish(message, data + *used) == CZ_PARSE_REFUSED)
             return CZ_PARSE_REFUSED;
-        if (had_head && framing_overrun(message, data, data + *used, data_before))
+        if (had_head && framing_overrun(message, data, data + *used))
             message->status = 413;
         else if (trailer_overrun(message, data + *used))
             message->status = 431;
@@ -347,7 +346,7 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         return CZ_PARSE_REFUSED;
     }
     message->status = unfinished_status(message, end, had_head);
-    if (had_head && framing_overrun(message, data, end, data_before))
+    if (had_head && framing_overrun(message, data, end))
         message->status = 413;
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
 }

@@ -39,7 +39,7 @@ typedef struct cz_message {
     uint64_t body_total;     /* received so far, those taken away included */
     size_t body;             /* offset from `base` of the body's first byte */
     size_t body_size;        /* decoded and lying together from `body` on */
-    uint64_t framing;        /* bytes of a chunked body that are neither data nor trailers */
+    uint64_t chunk_bytes;    /* of a chunked body with what frames it, up to the trailers */
     uint64_t framing_needed; /* by the chunks so far */
     int status;              /* of a refusal */
     bool head_complete;

@@ -377,11 +377,12 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         cz_connection_raw_data(connection, data, (size_t)(end - data));
         data = end;
     }
-    if (data < end || connection->request != NULL)
+    if (data < end || connection->request != NULL) {
         keep_rest(connection, data, end);
-    else
+        read_settle(connection);
+    } else {
         own_release(connection);
-    read_settle(connection);
+    }
     cz_connection_wait_input(connection);
 }
 
