@@ -62,7 +62,7 @@ typedef struct catzilla_server_options {
     int backlog;                /* connections that wait for accept */
     size_t max_target_bytes;    /* request target; past it 414 */
     size_t max_header_bytes;    /* request line and header section; past it 431 */
-    uint32_t max_headers;       /* fields of the header section; past it 431, as past 32 trailers */
+    uint32_t max_headers;       /* fields of the header section; past it 431 */
     uint32_t max_connections;   /* open at once, or left with a reply still put off; the rest waits
                                    in the backlog. Lowered, with a warning, to what RLIMIT_NOFILE
                                    allows when the server listens: half of the free descriptors, at

@@ -63,11 +63,18 @@ static int on_url(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
+/* Trailers take what the header section has left, and have room for some in any case. */
+static bool is_full(const cz_message_t *message)
+{
+    const cz_head_t *head = &message->head;
+    return !message->head_complete || cz_head_trailer_count(head) >= CZ_MAX_TRAILERS;
+}
+
 /* Begins the field whose name lies at `at`; NULL where there are too many. */
 static cz_field_t *field_begin(cz_message_t *message, const char *at)
 {
     cz_head_t *head = &message->head;
-    if (head->line_count == head->field_capacity)
+    if (head->line_count >= head->field_capacity && is_full(message))
         return NULL;
     cz_field_t *field = &head->fields[head->line_count++];
     field->name = offset_of(message, at);
@@ -119,7 +126,6 @@ static int on_headers_complete(llhttp_t *parser)
     cz_head_t *head = &message->head;
     message->head_complete = true;
     head->field_count = head->line_count;
-    head->field_capacity = head->line_count + CZ_MAX_TRAILERS;
     head->major = parser->http_major;
     head->minor = parser->http_minor;
     head->upgrade = parser->upgrade != 0;
@@ -184,6 +190,7 @@ void cz_parser_prepare(cz_limits_t *limits)
     llhttp_set_lenient_version(&parser, 1);
     memcpy(limits->fresh, &parser, sizeof parser);
     memset(&limits->fresh_head, 0, sizeof limits->fresh_head);
+    limits->fresh_head.field_capacity = limits->max_headers;
 }
 
 void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
@@ -193,7 +200,6 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
     message->head = limits->fresh_head;
     message->base = message->head.base = base;
     message->head.fields = fields;
-    message->head.field_capacity = limits->max_headers;
     message->limits = limits;
     message->field = NULL;
     message->max_body_bytes = limits->max_body_bytes;

@@ -6,7 +6,7 @@
 #include <catzilla/slice.h>
 
 #define CZ_PARSER_STATE_WORDS 14
-#define CZ_MAX_TRAILERS       32u /* in one request, whatever its header section has */
+#define CZ_MAX_TRAILERS       32u /* that have room, whatever the header section has */
 
 /* What a request may cost before it is refused, and the state that its parser starts from. */
 typedef struct cz_limits {

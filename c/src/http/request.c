@@ -25,7 +25,6 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
     request->owner = owner;
     request->started_ns = 0;
     request->decoded_path = NULL;
-    request->decoded_size = 0;
     request->route = NULL;
     request->chain = NULL;
     request->entered = 0;
@@ -126,8 +125,10 @@ void cz_request_return(catzilla_request_t *request)
 
 static catzilla_slice_t decoded_path(const catzilla_request_t *request)
 {
+    if (request->decoded_path == NULL)
+        return catzilla_request_path(request);
     catzilla_slice_t slice = {request->decoded_path, request->decoded_size};
-    return request->decoded_path == NULL ? catzilla_request_path(request) : slice;
+    return slice;
 }
 
 static int path_decode(catzilla_request_t *request)

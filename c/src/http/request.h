@@ -42,8 +42,8 @@ struct catzilla_request {
     const cz_request_owner_ops_t *ops;
     void *owner;
     uint64_t started_ns;
-    char *decoded_path; /* NULL where the path as sent has no escape */
-    size_t decoded_size;
+    char *decoded_path;  /* NULL where the path as sent has no escape */
+    size_t decoded_size; /* where there is one */
     cz_pairs_t query;
     cz_pairs_t form;
     cz_pairs_t cookies;

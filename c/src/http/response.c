@@ -198,19 +198,21 @@ int catzilla_response_body(catzilla_response_t *response, catzilla_slice_t body)
     return 0;
 }
 
+static int refuse_borrowed(int rc, void (*release)(void *user_data), void *user_data)
+{
+    if (release != NULL)
+        release(user_data);
+    return rc;
+}
+
 int catzilla_response_body_borrow(catzilla_response_t *response, catzilla_slice_t body,
                                   void (*release)(void *user_data), void *user_data)
 {
-    int rc = body.data == NULL ? CATZILLA_ERR_INVALID : 0;
     if (!takes_body(response))
-        rc = CATZILLA_ERR_STATE;
-    else
-        body_drop(response);
-    if (rc != 0) {
-        if (release != NULL)
-            release(user_data);
-        return rc;
-    }
+        return refuse_borrowed(CATZILLA_ERR_STATE, release, user_data);
+    body_drop(response);
+    if (body.data == NULL)
+        return refuse_borrowed(CATZILLA_ERR_INVALID, release, user_data);
     response->body_kind = CZ_BODY_BORROWED;
     response->borrowed = body;
     response->release = release;
@@ -234,11 +236,8 @@ int catzilla_response_body_vector(catzilla_response_t *response, const catzilla_
         rc = CATZILLA_ERR_NOMEM;
     if (rc == 0)
         rc = cz_buffer_reserve(&response->copied, response->pool, count * sizeof *pieces);
-    if (rc != 0) {
-        if (release != NULL)
-            release(user_data);
-        return rc;
-    }
+    if (rc != 0)
+        return refuse_borrowed(rc, release, user_data);
     if (count > 0)
         cz_buffer_put(&response->copied, (const char *)pieces, count * sizeof *pieces);
     response->body_kind = CZ_BODY_VECTOR;

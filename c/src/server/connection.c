@@ -181,6 +181,9 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         return;
     }
     if (connection->own == NULL) {
+        /* A request in progress then needs nothing of what came before. */
+        if (connection->request != NULL)
+            cz_parser_move(&connection->request->message, buffer->base);
         parse(connection, buffer->base, (size_t)size);
         return;
     }
@@ -340,9 +343,6 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
         return;
     }
     connection->parsing = true;
-    /* A request in progress without a buffer of its own needs nothing of what came before. */
-    if (connection->request != NULL && connection->own == NULL)
-        cz_parser_move(&connection->request->message, data);
     uint64_t now_ns = 0;
     while (data < end && may_parse(connection)) {
         if (connection->request == NULL &&

@@ -86,29 +86,25 @@ static void piece_drop_first(cz_output_t *output, cz_pool_t *pool)
     piece_release(piece, pool);
 }
 
-cz_output_mark_t cz_output_mark(const cz_output_t *output)
-{
-    cz_output_mark_t mark = {output->last, output->last == NULL ? 0 : output->last->size,
-                             output->queued};
-    return mark;
-}
-
 void cz_output_cut(cz_output_t *output, cz_pool_t *pool, const cz_output_mark_t *mark)
 {
     cz_piece_t *piece = mark->last == NULL ? output->first : mark->last->next;
+    uint64_t added = output->queued - mark->queued;
     if (mark->last == NULL)
         output->first = NULL;
     else
         mark->last->next = NULL;
     output->last = mark->last;
     output->queued = mark->queued;
-    if (mark->last != NULL)
-        mark->last->size = mark->size;
     while (piece != NULL) {
         cz_piece_t *next = piece->next;
+        added -= piece->size;
         piece_release(piece, pool);
         piece = next;
     }
+    /* What is left was added to the piece that was the last one. */
+    if (mark->last != NULL)
+        mark->last->size -= added;
 }
 
 char *cz_output_reserve(cz_output_t *output, cz_pool_t *pool, size_t size)

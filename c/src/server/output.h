@@ -32,10 +32,13 @@ void cz_output_commit(cz_output_t *output, size_t size);
 /* Where the output ends now; and back to there, before anything of it has been sent. */
 typedef struct cz_output_mark {
     cz_piece_t *last;
-    uint64_t size; /* of the last piece */
     uint64_t queued;
 } cz_output_mark_t;
-cz_output_mark_t cz_output_mark(const cz_output_t *output);
+static inline cz_output_mark_t cz_output_mark(const cz_output_t *output)
+{
+    cz_output_mark_t mark = {output->last, output->queued};
+    return mark;
+}
 void cz_output_cut(cz_output_t *output, cz_pool_t *pool, const cz_output_mark_t *mark);
 
 /* Takes over the bytes of `buffer`: moves its block where it has one, else copies. */
