@@ -10,6 +10,7 @@ static inline int baked_options_arrived(void)
     static const char *const options[][2] = {{"dirty_decay_ms", "1000"},
                                              {"muzzy_decay_ms", "0"},
                                              {"metadata_thp", "disabled"},
+                                             {"cache_oblivious", "false"},
                                              {"prof_active", "false"}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char value[32];

@@ -11,7 +11,7 @@ static void the_baked_in_options_arrived(void **state)
         const char *name, *value;
     } row[] = {
         {"dirty_decay_ms", "1000"}, {"muzzy_decay_ms", "0"},  {"metadata_thp", "disabled"},
-        {"prof", "true"},           {"prof_active", "false"},
+        {"prof", "true"},           {"prof_active", "false"}, {"cache_oblivious", "false"},
     };
     char text[32];
     (void)state;

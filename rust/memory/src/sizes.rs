@@ -109,6 +109,32 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "jemalloc")]
+    #[test]
+    fn slabs_are_as_large_as_was_baked_in() {
+        let read = |bin: usize, what: &str| {
+            let name = std::ffi::CString::new(format!("arenas.bin.{bin}.{what}")).unwrap();
+            crate::ctl::read_by_name::<usize>(&name).unwrap()
+        };
+        let slab_of = |size| {
+            (0..)
+                .find(|&bin| read(bin, "size") == size)
+                .map(|bin| read(bin, "slab_size"))
+        };
+        for (size, pages) in [
+            (16, 1),
+            (32, 2),
+            (224, 2),
+            (256, 8),
+            (448, 14),
+            (640, 10),
+            (4096, 8),
+            (8192, 4),
+        ] {
+            assert_eq!(slab_of(size), Some(pages * 4096), "{size}");
+        }
+    }
+
     #[test]
     fn a_busy_thread_holds_about_two_mebibytes() {
         let held: usize = bins()
