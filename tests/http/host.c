@@ -39,6 +39,8 @@ static int show(catzilla_request_t *request, catzilla_response_t *response, void
         return catzilla_response_body(response, catzilla_request_query(request));
     if (strcmp(what, "path") == 0)
         return catzilla_response_body(response, catzilla_request_path(request));
+    if (strcmp(what, "host") == 0)
+        return catzilla_response_body(response, catzilla_request_host(request));
     if (strcmp(what, "header") == 0)
         return catzilla_response_body(response, catzilla_request_header(request, "X-Show"));
     return catzilla_response_body(response, catzilla_request_param(request, what));
@@ -100,6 +102,7 @@ void host_create(host_t *host, const catzilla_server_options_t *options)
     route(host, "GET", "/query", show, "query");
     route(host, "GET", "/path/{x*}", show, "path");
     route(host, "GET", "/header", show, "header");
+    route(host, "GET", "/host", show, "host");
     route(host, "GET", "/fail", half_answer, NULL);
     route(host, "GET", "/status/{code:uint}", status, NULL);
     route(host, "GET", "/bytes/{count:uint}", bytes, NULL);

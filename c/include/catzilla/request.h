@@ -79,6 +79,17 @@ CATZILLA_API catzilla_slice_t catzilla_request_header(const catzilla_request_t *
                                                       const char *name);
 
 /**
+ * Whom the request is for, with the port if it was sent: the authority of an absolute-form target,
+ * by which a Host field beside it is to be ignored, else the value of Host; absent where a request
+ * of 1.0 names neither. catzilla_request_header() gives the field as it was sent, so whatever
+ * depends on the host asks here.
+ * Memory:  borrowed until the reply is complete.
+ * Threads: the request's loop.
+ * Source:  RFC 9112, sections 3.2.2 and 3.3.
+ */
+CATZILLA_API catzilla_slice_t catzilla_request_host(const catzilla_request_t *request);
+
+/**
  * How many header fields the request has, repeated ones counted each.
  * Threads: the request's loop.
  */

@@ -142,6 +142,8 @@ static int absolute_form(cz_head_t *head, catzilla_slice_t target)
     catzilla_slice_t authority = {host, (size_t)(at - host)};
     if (authority.size == 0 || !cz_header_is_host(authority))
         return 400;
+    head->authority = head->target + (uint32_t)(host - target.data);
+    head->authority_size = (uint32_t)authority.size;
     head->path = head->target + (uint32_t)(at - target.data);
     head->path_size = (uint32_t)(end - at);
     return 0;

@@ -22,6 +22,8 @@ typedef struct cz_head {
     uint32_t method_size;
     uint32_t target;
     uint32_t target_size;
+    uint32_t authority; /* of an absolute-form target */
+    uint32_t authority_size;
     uint32_t path; /* of an absolute-form target its path */
     uint32_t path_size;
     uint32_t query;

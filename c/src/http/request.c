@@ -299,6 +299,14 @@ void catzilla_request_resume(catzilla_request_t *request)
     request->ops->resume(request->owner);
 }
 
+catzilla_slice_t catzilla_request_host(const catzilla_request_t *request)
+{
+    const cz_head_t *head = &request->message.head;
+    if (head->authority_size > 0)
+        return cz_head_slice(head, head->authority, head->authority_size);
+    return catzilla_request_header(request, "Host");
+}
+
 size_t catzilla_request_header_count(const catzilla_request_t *request)
 {
     return request->message.head.field_count;
