@@ -16,6 +16,7 @@ static cz_connection_t *begin(cz_worker_t *worker)
         return NULL;
     memset(connection, 0, sizeof *connection);
     connection->worker = worker;
+    connection->fd = -1;
     if (uv_tcp_init(worker->loop, &connection->tcp) != 0) {
         cz_pool_give(&worker->connections, connection, CZ_CONNECTION_BLOCK);
         return NULL;
