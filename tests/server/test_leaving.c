@@ -3,12 +3,15 @@
 #include "routes.h"
 #include "stepped.h"
 
+#include <catzilla/listener.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,6 +136,59 @@ static void a_request_holds_its_place_after_its_peer_has_left(void **state)
     serve(&options, come_late, NULL);
 }
 
+/* Asks for a client that a proxy names; the socket, or -1 where the client has too many. */
+static int ask_for(uint16_t port, const char *client)
+{
+    char text[200], byte;
+    snprintf(text, sizeof text, "PROXY %s 5000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", client);
+    int fd = ask(port, text);
+    if (stepped_receive(fd, &byte, 1, 1) == 1)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void come_from_networks(uint16_t port, void *data)
+{
+    static const struct {
+        const char *client;
+        bool served;
+    } row[] = {
+        {"TCP6 2001:db8:0:1::1 ::1", true},       {"TCP6 2001:db8:0:1:ffff:: ::1", true},
+        {"TCP6 2001:db8:0:1::3 ::1", false},      {"TCP6 2001:db8:0:2::1 ::1", true},
+        {"TCP4 192.0.2.1 127.0.0.1", true},       {"TCP6 ::ffff:192.0.2.1 ::1", true},
+        {"TCP4 192.0.2.1 127.0.0.1", false},      {"TCP6 ::ffff:192.0.2.2 ::1", true},
+        {"TCP6 2001:db8:0:1:2:3:4:5 ::1", false},
+    };
+    int fds[sizeof row / sizeof *row];
+    (void)data;
+    for (int again = 0; again < 2; again++) {
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+            fds[i] = ask_for(port, row[i].client);
+            if ((fds[i] >= 0) != row[i].served)
+                fail_msg("%s was %sserved", row[i].client, row[i].served ? "not " : "");
+        }
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+            if (fds[i] >= 0)
+                close(fds[i]);
+        for (int i = 0; i < 10; i++)
+            stepped_turn();
+    }
+}
+
+static void the_addresses_of_one_network_count_together(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    catzilla_server_t *server;
+    (void)state;
+    options.max_address_connections = 2;
+    assert_int_equal(catzilla_server_create(&options, &server), 0);
+    assert_int_equal(routes_add(server, NULL), 0);
+    assert_int_equal(catzilla_server_trust_proxy(server, STEPPED_CLIENT), 0);
+    assert_int_equal(stepped_run(server, come_from_networks, NULL), 0);
+    catzilla_server_destroy(server);
+}
+
 /* A peer that has asked for all it wants, and takes it piece by piece. */
 static void read_on(uint16_t port, void *data)
 {
@@ -239,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_that_has_left_gives_its_place_back),
         cmocka_unit_test(a_request_holds_its_place_after_its_peer_has_left),
+        cmocka_unit_test(the_addresses_of_one_network_count_together),
         cmocka_unit_test(a_half_closed_peer_is_served_while_it_takes_something),
         cmocka_unit_test(a_half_closed_peer_gets_all_that_it_asked_for),
         cmocka_unit_test(the_system_is_asked_to_notice_who_vanishes),

@@ -88,7 +88,8 @@ typedef struct catzilla_server_options {
                                    average of their timeout; 0: a byte in all of it will do */
     uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
     uint32_t log_level;         /* the least grave catzilla_log_level_t that `log` is called for */
-    uint32_t max_address_connections; /* open at once from one address; more are closed at once */
+    uint32_t max_address_connections; /* open at once from one IPv4 address, or one /64 of IPv6;
+                                         more are closed at once */
     int pin_workers;            /* each worker's thread stays on a processor of its own, in turn */
     uint32_t linger_timeout_ms; /* a peer that has its last reply, or still takes it, and has not
                                    closed: closed after as long without a byte either way; 0: the

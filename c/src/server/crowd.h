@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define CZ_CROWD_BUCKETS 256u
-#define CZ_CROWD_KEY     64u
+#define CZ_CROWD_KEY     8u
 
 typedef struct cz_crowd_entry {
     struct cz_crowd_entry *next;

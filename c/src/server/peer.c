@@ -108,13 +108,29 @@ void cz_peer_make(cz_connection_t *connection)
         connection->peer_size = cz_peer_write((struct sockaddr *)&address, connection->peer);
 }
 
-/* The length of the address in the peer's text, which the port ends. */
-static size_t host_size(const cz_connection_t *connection)
+/*
+ * What the peer counts by, and its size: an IPv4 address, or of one of IPv6 the network, as whoever
+ * has one address of a /64 has them all. 0 for text without a port, that of a unix socket or of a
+ * peer that has gone already.
+ */
+static size_t crowd_key(const cz_connection_t *connection, char out[CZ_CROWD_KEY])
 {
-    size_t size = connection->peer_size;
-    while (size > 0 && connection->peer[size - 1] != ':')
-        size--;
-    return size > 0 ? size : connection->peer_size;
+    char host[CZ_PEER_SIZE];
+    cz_trusted_t address;
+    size_t begin = connection->peer_size > 0 && connection->peer[0] == '[';
+    size_t end = connection->peer_size;
+    while (end > 0 && connection->peer[end - 1] != ':')
+        end--;
+    if (end <= 2 * begin + 1)
+        return 0;
+    size_t size = end - 1 - 2 * begin;
+    memcpy(host, connection->peer + begin, size);
+    host[size] = '\0';
+    if (!cz_trusted_read(host, &address))
+        return 0;
+    size = address.family == AF_INET ? 4 : 8;
+    memcpy(out, address.address, size);
+    return size;
 }
 
 bool cz_peer_enter(cz_connection_t *connection)
@@ -123,10 +139,11 @@ bool cz_peer_enter(cz_connection_t *connection)
     if (crowd->limit == UINT32_MAX)
         return true;
     cz_peer_make(connection);
-    /* Text without a port is "unix", or that of a peer that has gone already. */
-    if (host_size(connection) == connection->peer_size)
+    char key[CZ_CROWD_KEY];
+    size_t size = crowd_key(connection, key);
+    if (size == 0)
         return true;
-    connection->counted = cz_crowd_enter(crowd, connection->peer, host_size(connection));
+    connection->counted = cz_crowd_enter(crowd, key, size);
     if (!connection->counted)
         cz_connection_close(connection);
     return connection->counted;
@@ -134,8 +151,9 @@ bool cz_peer_enter(cz_connection_t *connection)
 
 void cz_peer_leave(cz_connection_t *connection)
 {
+    char key[CZ_CROWD_KEY];
     if (connection->counted)
-        cz_crowd_leave(&connection->worker->server->crowd, connection->peer, host_size(connection));
+        cz_crowd_leave(&connection->worker->server->crowd, key, crowd_key(connection, key));
     connection->counted = false;
 }
 
