@@ -241,17 +241,19 @@ CATZILLA_API int catzilla_request_read_body(catzilla_request_t *request, catzill
 CATZILLA_API void catzilla_request_limit_body(catzilla_request_t *request, uint64_t bytes);
 
 /**
- * Stops the reading of a body, for a reader that cannot keep up: neither a piece nor the body's end
- * comes before catzilla_request_resume(), but CATZILLA_BODY_ABORTED may. Meanwhile body_timeout_ms
- * stands still.
+ * Stops the reading of a body, or of what the peer sends after an upgrade, for a reader that cannot
+ * keep up. Of a body neither a piece nor the end comes before catzilla_request_resume(), but
+ * CATZILLA_BODY_ABORTED may; of a raw connection a piece that has been read already may still come.
+ * Meanwhile body_timeout_ms stands still, and nobody sees whether the peer has left.
  * Threads: the request's loop.
  */
 CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);
 
 /**
- * Goes on with the reading of a body after catzilla_request_pause(); else nothing happens. The
- * reader may be called before this returns, and the reply be complete then.
- * Threads: the request's loop, until CATZILLA_BODY_END or CATZILLA_BODY_ABORTED.
+ * Goes on with the reading after catzilla_request_pause(); else nothing happens. The reader may be
+ * called before this returns, and the reply be complete then.
+ * Threads: the request's loop, until CATZILLA_BODY_END or CATZILLA_BODY_ABORTED, or on_close of a
+ *          raw connection.
  */
 CATZILLA_API void catzilla_request_resume(catzilla_request_t *request);
 

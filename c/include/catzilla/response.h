@@ -155,12 +155,19 @@ typedef struct catzilla_stream {
     /* Once and last: 0 when all was sent, else CATZILLA_ERR_CLOSED; may be NULL. */
     void (*on_close)(int result, void *user_data);
     void *user_data;
+    /*
+     * The peer has closed its half after an upgrade: no on_data follows, and the owner may still
+     * write before it calls catzilla_response_end(). The server waits for that as long as for other
+     * replies to such peers (half_closed_timeout_ms). NULL: the connection ends then, when what was
+     * written is sent.
+     */
+    void (*on_end)(catzilla_response_t *response, void *user_data);
 } catzilla_stream_t;
 
 /* No function and no user data. */
 #define CATZILLA_STREAM_INIT                                                                       \
     {                                                                                              \
-        sizeof(catzilla_stream_t), NULL, NULL, NULL, NULL                                          \
+        sizeof(catzilla_stream_t), NULL, NULL, NULL, NULL, NULL                                    \
     }
 
 /**
@@ -223,6 +230,8 @@ CATZILLA_API int catzilla_response_event(catzilla_response_t *response, catzilla
 /**
  * Answers 101 and hands the raw connection over: on_data gets what the peer sends, and
  * catzilla_response_write() and _end() send without framing. The fields set so far go with it.
+ * catzilla_request_pause() and _resume() hold the peer back, on the request that the handler was
+ * given and that lives until on_close.
  * Memory:  copies `protocol` and the struct; else as catzilla_response_stream().
  * Threads: the request's loop, in the handler.
  * Errors:  CATZILLA_ERR_STATE for a request that asks for no upgrade, CATZILLA_ERR_HEADER for a

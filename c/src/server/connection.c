@@ -15,6 +15,7 @@
 #define PENDING_ROOM 16384u /* what is read ahead at most while a reply is pending */
 
 static void parse(cz_connection_t *connection, char *data, size_t size);
+static void read_settle(cz_connection_t *connection);
 
 void cz_connection_wait(cz_connection_t *connection, cz_wait_t wait)
 {
@@ -150,6 +151,8 @@ static void on_ended(cz_connection_t *connection, ssize_t reason)
     connection->peer_ended = true;
     bool owed = connection->output.first != NULL || connection->writing ||
                 (connection->pending != NULL && !cz_connection_is_raw(connection));
+    if (reason == UV_EOF && cz_connection_is_raw(connection) && cz_connection_raw_end(connection))
+        owed = true;
     if (reason != UV_EOF || !owed) {
         cz_connection_close(connection);
         return;
@@ -172,6 +175,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     /* A raw stream may be the connection's last reply, and still hears its peer. */
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
+        read_settle(connection);
         return;
     }
     /* Behind what has come more may be on its way. */
@@ -231,8 +235,9 @@ static bool may_read(const cz_connection_t *connection)
     if (connection->closing || connection->peer_ended || connection->paused)
         return false;
     if (connection->pending != NULL)
-        return cz_connection_is_raw(connection) ||
-               connection->own_used - connection->own_unparsed <= PENDING_ROOM;
+        return cz_connection_is_raw(connection)
+                   ? !connection->pending->request->paused
+                   : connection->own_used - connection->own_unparsed <= PENDING_ROOM;
     return connection->request == NULL || !connection->request->paused;
 }
 
@@ -376,6 +381,9 @@ static void parse(cz_connection_t *connection, char *data, size_t size)
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, data, (size_t)(end - data));
         data = end;
+        if (connection->peer_ended && !connection->closing)
+            cz_connection_raw_end(connection);
+        read_settle(connection);
     }
     if (data < end || connection->request != NULL) {
         keep_rest(connection, data, end);

@@ -106,6 +106,9 @@ static inline bool cz_connection_is_raw(const cz_connection_t *connection)
 }
 void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size);
 
+/* Tells that owner of its peer's end; false where it does not want to know. */
+bool cz_connection_raw_end(cz_connection_t *connection);
+
 /*
  * early.c: runs the handler of a streaming route on a complete head, if it leads to one; and where
  * the peer `waits` to be told to go on with a body that no route is for, answers.

@@ -128,8 +128,9 @@ void cz_connection_flush(cz_connection_t *connection)
         cz_connection_wait_input(connection);
     if (connection->pending != NULL) {
         if (connection->pending->phase != CZ_REPLY_ENDED) {
-            /* The owner of a raw stream would never hear that its peer has left. */
-            if (connection->peer_ended && cz_connection_is_raw(connection))
+            /* An owner that does not want to hear of its peer's end has nothing more to say. */
+            if (connection->peer_ended && cz_connection_is_raw(connection) &&
+                connection->pending->stream.on_end == NULL)
                 cz_connection_close(connection);
             return;
         }

@@ -246,6 +246,15 @@ void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size
         response->stream.on_data(response, slice, response->stream.user_data);
 }
 
+bool cz_connection_raw_end(cz_connection_t *connection)
+{
+    catzilla_response_t *response = connection->pending;
+    if (response->phase != CZ_REPLY_STREAMING || response->stream.on_end == NULL)
+        return false;
+    response->stream.on_end(response, response->stream.user_data);
+    return true;
+}
+
 catzilla_loop_t *catzilla_loop_of(const catzilla_request_t *request)
 {
     const cz_connection_t *connection = request->owner;
