@@ -1,6 +1,6 @@
 /* bench_hello PORT [full]: answers / with 13 bytes, from one worker, without a log; what the peers'
- * equally small programs are compared with. `full` adds what a deployment has: a path parameter that
- * is used, and the access log in its default format, to /dev/null. Deadlines are always on. */
+ * equally small programs are compared with. `full` adds what a deployment has: a path parameter
+ * that is used, and the access log in its default format, to /dev/null. Deadlines are always on. */
 #include <catzilla/catzilla.h>
 
 #include <signal.h>
