@@ -97,7 +97,7 @@ def test_no_option_of_the_build_goes_unsaid():
 
 def test_the_defaults_of_the_server_are_those_of_the_header():
     header = (SOURCE / "c" / "include" / "catzilla" / "server.h").read_text()
-    fields = re.findall(r"^ +[\w ]+? \**(\w+);",
+    fields = re.findall(r"^ {4}\w[\w ]*? \**(\w+);",
                         re.search(r"typedef struct catzilla_server_options \{(.*?)^\}", header,
                                   re.S | re.M)[1], re.M)
     values = re.search(r"OPTIONS_INIT.*?\{(.*?)\n *\}", header.replace("\\", ""), re.S)[1]
