@@ -686,7 +686,7 @@ CATZILLA_API size_t catzilla_memory_get_budget(enum catzilla_memory_type_t of);
 CATZILLA_API size_t catzilla_memory_get_total_budget(void);
 
 /**
- * Has `callback` called once each time that a budget is used to `percent` hundredths or, where an
+ * Has `callback` called once each time that a budget is used to this `percent` or, where an
  * allocation is too large to get there, before that is refused; again only after it was below. A refused
  * allocation is tried once more after the callback, which may have made room. A budget that is used to
  * that much already tells at once, when it or the callback is set. NULL stops it.

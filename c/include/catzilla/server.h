@@ -87,7 +87,7 @@ typedef struct catzilla_server_options {
     uint32_t min_rate;          /* bytes a second that a body, and a peer that reads, move on the
                                    average of their timeout; 0: a byte in all of it will do */
     uint32_t retry_after_s;     /* what a 503 tells; 0: nothing */
-    uint32_t log_level;         /* the least grave catzilla_log_level_t that `log` is called for */
+    uint32_t log_level;         /* messages past this catzilla_log_level_t are left out */
     uint32_t max_address_connections; /* open at once from one IPv4 address, or one /64 of IPv6;
                                          more are closed at once */
     int pin_workers;            /* each worker's thread stays on a processor of its own, in turn */
