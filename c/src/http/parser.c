@@ -16,7 +16,7 @@ _Static_assert(sizeof(llhttp_t) <= CZ_PARSER_STATE_WORDS * sizeof(uint64_t),
 /* What a method's name may be at most before it is no longer taken for one. */
 enum { MAX_METHOD_BYTES = 64 };
 
-/* The line of a chunk's size as far as it may have come before it counts as needed. */
+/* What of a chunk's line is needed may be as long as this before the line's end shows it. */
 enum { SIZE_LINE_BYTES = 17 };
 
 static llhttp_t *parser_of(cz_message_t *message)
@@ -140,11 +140,25 @@ static int on_headers_complete(llhttp_t *parser)
     return head->chunked || head->content_length > 0 ? HPE_PAUSED : 0;
 }
 
+/*
+ * Whether the chunks up to `end` are framed by more than they need: extensions and leading zeros.
+ * Asked at places that the bytes alone decide on, so that it does not matter how they are split.
+ */
+static bool is_padded(const cz_message_t *message, const char *end, size_t beyond)
+{
+    uint64_t fed = message->chunk_bytes + (uint64_t)(end - message->fed);
+    return fed - message->body_total >
+           message->framing_needed + beyond + (uint64_t)message->limits->max_extension_bytes;
+}
+
 static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
     cz_message_t *message = parser->data;
     if (size > message->max_body_bytes - message->body_total)
         return refuse(message, 413);
+    if (message->chunk_place == CZ_CHUNK_BEGUN && is_padded(message, at, 0))
+        return refuse(message, 413);
+    message->chunk_place = CZ_CHUNK_DATA;
     message->body_total += size;
     char *wanted = message->base + message->body + message->body_size;
     if (wanted != at)
@@ -153,14 +167,24 @@ static int on_body(llhttp_t *parser, const char *at, size_t size)
     return 0;
 }
 
-/* The size, and the line ends behind it and behind the data. */
 static int on_chunk_header(llhttp_t *parser)
 {
     cz_message_t *message = parser->data;
     unsigned digits = 1;
     for (uint64_t size = parser->content_length; size > 15; size /= 16)
         digits++;
-    message->framing_needed += digits + 4;
+    message->framing_needed += digits + 2;
+    message->chunk_place = parser->content_length == 0 ? CZ_CHUNK_LAST : CZ_CHUNK_BEGUN;
+    return 0;
+}
+
+static int on_chunk_complete(llhttp_t *parser)
+{
+    cz_message_t *message = parser->data;
+    if (message->chunk_place == CZ_CHUNK_LAST)
+        return 0;
+    message->framing_needed += 2;
+    message->chunk_place = CZ_CHUNK_LINE;
     return 0;
 }
 
@@ -179,6 +203,7 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
     .on_message_complete = on_message_complete,
 };
 
@@ -205,6 +230,7 @@ void cz_parser_start(cz_message_t *message, char *base, cz_field_t *fields,
     message->max_body_bytes = limits->max_body_bytes;
     message->body_total = message->body = message->body_size = 0;
     message->chunk_bytes = message->framing_needed = 0;
+    message->chunk_place = CZ_CHUNK_LINE;
     message->status = 0;
     message->head_complete = message->paused = message->method_unknown = false;
     message->head_apart = false;
@@ -284,22 +310,38 @@ static bool trailer_overrun(const cz_message_t *message, const char *end)
     return (size_t)(end - message->base) - begin > message->limits->max_header_bytes;
 }
 
-/*
- * Counts these bytes, unless they are trailers. A chunk's size may have any number of leading
- * zeros, and extensions any length.
+/* Counts what was fed, trailers aside; true where the chunks are framed by more than they may be.
  */
-static bool framing_overrun(cz_message_t *message, const char *begin, const char *end)
+static bool chunks_overrun(cz_message_t *message, const char *end, bool done)
 {
     const cz_head_t *head = &message->head;
+    bool has_trailers = cz_head_trailer_count(head) > 0;
+    size_t beyond = 0;
+    bool overrun = false;
     if (!head->chunked)
         return false;
-    if (cz_head_trailer_count(head) > 0)
+    if (has_trailers)
         end = message->base + head->fields[head->field_count].name;
-    if (end > begin)
-        message->chunk_bytes += (uint64_t)(end - begin);
-    return message->chunk_bytes - message->body_total >
-           message->framing_needed + SIZE_LINE_BYTES +
-               (uint64_t)message->limits->max_extension_bytes;
+    if (end < message->fed)
+        return false;
+    switch (message->chunk_place) {
+    case CZ_CHUNK_LINE:
+        overrun = is_padded(message, end, SIZE_LINE_BYTES);
+        break;
+    case CZ_CHUNK_BEGUN:
+        overrun = is_padded(message, end, 0);
+        break;
+    case CZ_CHUNK_DATA:
+        break;
+    case CZ_CHUNK_LAST:
+        /* Without trailers what has come behind the line is of the body's end. */
+        if (!has_trailers)
+            beyond = done ? 2 : (size_t)(end > message->fed && end[-1] == '\r');
+        overrun = is_padded(message, end, beyond);
+        break;
+    }
+    message->chunk_bytes += (uint64_t)(end - message->fed);
+    return overrun;
 }
 
 /* What can be held against a request that goes on, 0 for nothing. */
@@ -326,13 +368,14 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         llhttp_resume(parser);
         message->paused = false;
     }
+    message->fed = data;
     llhttp_errno_t error = llhttp_execute(parser, data, size);
     if (error == HPE_PAUSED || error == HPE_PAUSED_UPGRADE) {
         *used = (size_t)(llhttp_get_error_pos(parser) - data);
         message->paused = true;
         if (!had_head && head_finish(message, data + *used) == CZ_PARSE_REFUSED)
             return CZ_PARSE_REFUSED;
-        if (had_head && framing_overrun(message, data, data + *used))
+        if (had_head && chunks_overrun(message, data + *used, true))
             message->status = 413;
         else if (trailer_overrun(message, data + *used))
             message->status = 431;
@@ -352,7 +395,7 @@ cz_parse_result_t cz_parser_feed(cz_message_t *message, char *data, size_t size,
         return CZ_PARSE_REFUSED;
     }
     message->status = unfinished_status(message, end, had_head);
-    if (had_head && framing_overrun(message, data, end))
+    if (had_head && chunks_overrun(message, end, false))
         message->status = 413;
     return message->status == 0 ? CZ_PARSE_MORE : CZ_PARSE_REFUSED;
 }

@@ -28,6 +28,14 @@ typedef enum cz_parse_result {
     CZ_PARSE_REFUSED /* `status` says with what; no further byte may be fed */
 } cz_parse_result_t;
 
+/* Where a chunked body is. */
+typedef enum cz_chunk_place {
+    CZ_CHUNK_LINE,  /* in the line with a chunk's size, or before it */
+    CZ_CHUNK_BEGUN, /* behind that line */
+    CZ_CHUNK_DATA,  /* behind the first byte of its data */
+    CZ_CHUNK_LAST   /* behind the line of the last one */
+} cz_chunk_place_t;
+
 /* One request as far as it has been read. */
 typedef struct cz_message {
     uint64_t state[CZ_PARSER_STATE_WORDS]; /* the parser's own */
@@ -39,9 +47,12 @@ typedef struct cz_message {
     uint64_t body_total;     /* received so far, those taken away included */
     size_t body;             /* offset from `base` of the body's first byte */
     size_t body_size;        /* decoded and lying together from `body` on */
-    uint64_t chunk_bytes;    /* of a chunked body with what frames it, up to the trailers */
+    uint64_t chunk_bytes;    /* of a chunked body with what frames it, up to the trailers, as far as
+                                it was fed before */
     uint64_t framing_needed; /* by the chunks so far */
-    int status;              /* of a refusal */
+    const char *fed;         /* where the bytes begin that are being fed */
+    cz_chunk_place_t chunk_place;
+    int status; /* of a refusal */
     bool head_complete;
     bool head_apart; /* the head has a place of its own, and stays there */
     bool paused;
