@@ -276,9 +276,12 @@ def test_limits_are_those_of_the_flags(serve, tmp_path):
         assert first.get("/").status == 200
         with server.connect() as second:
             assert second.is_closed()
-    tasks = Path(f"/proc/{server.pid}/task").iterdir()
-    masks = [os.sched_getaffinity(int(task.name)) for task in tasks]
-    assert sum(len(mask) == 1 for mask in masks) >= 2
+
+    def both_are_pinned():
+        tasks = [int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir()]
+        return sum(len(os.sched_getaffinity(task)) == 1 for task in tasks) >= 2
+
+    wait_until(both_are_pinned, "both workers to have a processor each")
 
 
 @pytest.mark.parametrize("flag, sent, status", [

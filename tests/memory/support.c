@@ -92,6 +92,16 @@ arena_ids_t arena_ids(void)
                           stats.static_arena, stats.task_arena}};
 }
 
+void *hosts_block(size_t size)
+{
+    char *one = catzilla_python_safe_alloc(size), *other = catzilla_python_safe_alloc(size);
+    assert_non_null(one);
+    assert_non_null(other);
+    bool is_higher = (uintptr_t)one > (uintptr_t)other;
+    catzilla_python_safe_free(is_higher ? other : one);
+    return is_higher ? one : other;
+}
+
 void assert_same_arena_ids(arena_ids_t now, arena_ids_t before)
 {
     for (size_t i = 0; i < COUNT_OF(now.id); i++)

@@ -296,7 +296,7 @@ static void an_address_of_nobodys_is_of_no_class(void **state)
         assert_int_equal(catzilla_memory_class_of((void *)16), -1);
         assert_int_equal(catzilla_memory_class_of((void *)(UINTPTR_MAX - 15)), -1);
     }
-    void *hosts = catzilla_python_safe_alloc(100);
+    void *hosts = hosts_block(100);
     assert_int_equal(catzilla_memory_class_of(hosts), -1);
     catzilla_python_safe_free(hosts);
 }

@@ -268,8 +268,7 @@ static void a_hosts_block_is_recognised_reported_and_kept(void **state)
     assert_non_null(ours);
     catzilla_memory_set_log(keep_message, message);
     /* Volatile, or the compiler finds out as well. */
-    char *volatile hosts = catzilla_python_safe_alloc(100);
-    assert_non_null(hosts);
+    char *volatile hosts = hosts_block(100);
     strcpy(hosts, "kept");
     assert_int_equal(catzilla_memory_class_of(hosts), -1);
     catzilla_free(hosts);
