@@ -4,7 +4,10 @@
 
 # Through the compiler, which knows the target's linker. GNU ld by name: lld leaves section groups as
 # they are.
-set(catzilla_partial_link "${CMAKE_C_COMPILER}" -r -nostdlib -fuse-ld=bfd -no-pie)
+set(catzilla_partial_link "${CMAKE_C_COMPILER}" -r -nostdlib -fuse-ld=bfd)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  list(APPEND catzilla_partial_link -no-pie)
+endif()
 if(CMAKE_C_COMPILER_TARGET)
   list(APPEND catzilla_partial_link "--target=${CMAKE_C_COMPILER_TARGET}")
 endif()

@@ -117,7 +117,7 @@ mod tests {
             crate::ctl::read_by_name::<usize>(&name).unwrap()
         };
         let slab_of = |size| {
-            (0..)
+            (0..=BINS)
                 .find(|&bin| read(bin, "size") == size)
                 .map(|bin| read(bin, "slab_size"))
         };
