@@ -38,8 +38,8 @@ extern const memory_class_t memory_class[MEMORY_CLASSES];
 size_t usage_of(catzilla_memory_type_t type);
 size_t usage_of_all(void);
 
-/* A block of the host's own allocator, with memory before it that can be read: ThreadSanitizer's has
- * none before its first. Freed by catzilla_python_safe_free(). */
+/* A block of the host's own allocator, with memory before it that can be read: ThreadSanitizer's
+ * has none before its first. Freed by catzilla_python_safe_free(). */
 void *hosts_block(size_t size);
 
 /* The five ids, for comparing. */
