@@ -133,7 +133,8 @@ void cz_connection_finish(cz_connection_t *connection, catzilla_response_t *resp
         cz_connection_give_up(connection);
         return;
     }
-    if (!cz_report_reply(connection, request, response->status, body_bytes))
+    if (connection->worker->options->access == NULL ||
+        !cz_report_reply(connection, request, response->status, body_bytes))
         cz_request_destroy(request);
     cz_response_destroy(response);
     connection->request = NULL;

@@ -82,7 +82,8 @@ int cz_connection_write_head(cz_connection_t *connection, catzilla_response_t *r
 void cz_report(cz_connection_t *connection, const catzilla_request_t *request, int status,
                uint64_t body_bytes);
 
-/* The same for a reply that the output has; true where it comes later, and the request stays. */
+/* The same, for an access log that there is, of a reply that the output has; true where it comes
+ * later, and the request stays. */
 bool cz_report_reply(cz_connection_t *connection, catzilla_request_t *request, int status,
                      uint64_t body_bytes);
 

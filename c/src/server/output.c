@@ -65,7 +65,8 @@ static cz_piece_t *piece_add(cz_output_t *output, cz_pool_t *pool, piece_kind_t 
     return piece;
 }
 
-static void piece_release(cz_piece_t *piece, cz_pool_t *pool)
+/* What a piece has beside its own storage. */
+static void piece_let_go(const cz_piece_t *piece, cz_pool_t *pool)
 {
     if (piece->fd >= 0)
         close(piece->fd);
@@ -74,6 +75,18 @@ static void piece_release(cz_piece_t *piece, cz_pool_t *pool)
     if (piece->gone != NULL)
         piece->gone(piece->gone_data);
     cz_pool_give(pool, piece->block, piece->taken_size);
+}
+
+/* Blocks in which small replies gather have nothing else, and are most. */
+static bool is_shared(const cz_piece_t *piece)
+{
+    return piece->kind == PIECE_BYTES && piece->block == NULL;
+}
+
+static inline void piece_release(cz_piece_t *piece, cz_pool_t *pool)
+{
+    if (!is_shared(piece))
+        piece_let_go(piece, pool);
     cz_pool_give(pool, piece, piece->block_size);
 }
 
@@ -220,7 +233,7 @@ void cz_output_drop(cz_output_t *output, cz_pool_t *pool)
 bool cz_output_follow(cz_output_t *output, void (*gone)(void *), void *gone_data)
 {
     cz_piece_t *last = output->last;
-    if (last == NULL || (last->kind == PIECE_BYTES && last->block == NULL))
+    if (last == NULL || is_shared(last))
         return false;
     last->gone = gone;
     last->gone_data = gone_data;

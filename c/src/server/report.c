@@ -92,8 +92,6 @@ void cz_report(cz_connection_t *connection, const catzilla_request_t *request, i
 bool cz_report_reply(cz_connection_t *connection, catzilla_request_t *request, int status,
                      uint64_t body_bytes)
 {
-    if (connection->worker->options->access == NULL)
-        return false;
     if (body_bytes > CZ_OUTPUT_COPIED && put_off(connection, request, status, body_bytes))
         return true;
     cz_report(connection, request, status, body_bytes);
