@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -219,22 +220,30 @@ static void statistics_read_by_4_threads_are_monotone_and_never_negative(void **
 
 enum { COUNT_READS = 30000 };
 
+typedef struct counting {
+    atomic_bool moves; /* the other thread has begun */
+    atomic_bool done;
+} counting_t;
+
 /* Thread 0 reads its counts while thread 1 moves blocks to and from its magazine. */
 static size_t move_or_read_counts(void *context, size_t index)
 {
-    atomic_bool *done = context;
+    counting_t *counting = context;
     uint64_t allocated = 0;
     uint64_t freed = 0;
     size_t failures = 0;
     if (index == 1) {
-        while (!atomic_load(done)) {
+        while (!atomic_load(&counting->done)) {
             void *block = catzilla_request_alloc(64);
             failures += block == NULL;
             catzilla_free(block);
             catzilla_memory_thread_idle();
+            atomic_store(&counting->moves, true);
         }
         return failures;
     }
+    while (!atomic_load(&counting->moves))
+        sched_yield();
     for (size_t i = 0; i < scaled(COUNT_READS); i++) {
         catzilla_memory_class_stats_t stats;
         failures +=
@@ -243,17 +252,18 @@ static size_t move_or_read_counts(void *context, size_t index)
         allocated = stats.allocation_count;
         freed = stats.deallocation_count;
     }
-    atomic_store(done, true);
+    atomic_store(&counting->done, true);
     return failures;
 }
 
 static void counts_never_run_backwards_while_blocks_move(void **state)
 {
     catzilla_memory_class_stats_t stats;
-    atomic_bool done;
+    counting_t counting;
     (void)state;
-    atomic_init(&done, false);
-    assert_int_equal(run_threads(2, move_or_read_counts, &done), 0);
+    atomic_init(&counting.moves, false);
+    atomic_init(&counting.done, false);
+    assert_int_equal(run_threads(2, move_or_read_counts, &counting), 0);
     assert_int_equal(catzilla_memory_get_class_stats(CATZILLA_MEMORY_REQUEST, &stats, sizeof stats),
                      0);
     /* Nor did a reader's moment leave one too many. */
