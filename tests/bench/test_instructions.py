@@ -28,8 +28,13 @@ def test_an_allocation_and_its_free():
     assert bench.instructions("catzilla") - bench.instructions("none") <= 99
 
 
-@pytest.mark.parametrize("case, most", [("plain", 3620), ("16-deep", 2950), ("big head", 11520)])
-def test_a_request(case, most):
+@pytest.mark.parametrize("name, case, target, most", [
+    ("catzilla", "plain", "/", 3390),
+    ("catzilla", "16-deep", "/", 2800),
+    ("catzilla", "big head", "/", 11300),
+    ("catzilla-full", "plain", "/users/42", 4915),
+])
+def test_a_request(name, case, target, most):
     with tempfile.TemporaryDirectory() as scratch:
         bench = driver("http").Bench(BUILD, CPUS[-1], scratch)
-        assert bench.instructions("catzilla", case) <= most
+        assert bench.instructions(name, case, target) <= most

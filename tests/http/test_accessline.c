@@ -1,8 +1,10 @@
 /* Lines of the access log, to the byte. */
 #include <catzilla/accesslog.h>
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -89,6 +91,57 @@ static void what_a_client_sends_cannot_end_the_line(void **state)
            "\"duration_us\":210,\"memory_peak\":4096,\"worker\":3}\n");
 }
 
+/* One byte as it has to be written, one at a time. */
+static size_t escape(unsigned char byte, const char *lead, char *out)
+{
+    if (byte == '"' || byte == '\\')
+        return (size_t)sprintf(out, "\\%c", byte);
+    if (byte < ' ' || byte > '~')
+        return (size_t)sprintf(out, "%s%02x", lead, byte);
+    return (size_t)sprintf(out, "%c", byte);
+}
+
+/* Targets are copied by words: every byte at every place of texts of every short size. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+    char text[21], wanted[160], out[8192];
+    catzilla_access_t access = plain;
+    (void)state;
+    for (size_t size = 1; size < sizeof text; size++)
+        for (size_t place = 0; place < size; place++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(text, 'x', size);
+                text[place] = (char)byte;
+                text[size - 1 - place / 2] = (char)(byte ^ 0x81);
+                char *end = wanted + sprintf(wanted, "\"GET ");
+                for (size_t i = 0; i < size; i++)
+                    end += escape((unsigned char)text[i], "\\x", end);
+                end += sprintf(end, " HTTP/1.1\" 200 5120\n");
+                access.target = (catzilla_slice_t){text, size};
+                size_t line =
+                    catzilla_accesslog_line(CATZILLA_ACCESSLOG_COMMON, &access, out, sizeof out);
+                size_t tail = (size_t)(end - wanted);
+                assert_true(line > tail);
+                assert_memory_equal(out + line - tail, wanted, tail);
+            }
+}
+
+static void numbers_have_their_digits(void **state)
+{
+    const uint64_t numbers[] = {0,    1,    9,     10,    99,     100,        101,        999,
+                                1000, 1001, 10000, 99999, 100000, UINT32_MAX, UINT64_MAX, 500};
+    catzilla_access_t access = plain;
+    char wanted[32], out[8192];
+    (void)state;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        access.body_bytes = numbers[i];
+        size_t tail = (size_t)sprintf(wanted, " 200 %" PRIu64 "\n", numbers[i]);
+        size_t line = catzilla_accesslog_line(CATZILLA_ACCESSLOG_COMMON, &access, out, sizeof out);
+        assert_true(line > tail);
+        assert_memory_equal(out + line - tail, wanted, tail);
+    }
+}
+
 static void the_longest_line_fits(void **state)
 {
     static char bytes[65536];
@@ -116,6 +169,8 @@ int main(void)
         cmocka_unit_test(a_request_that_could_not_be_read_has_a_line),
         cmocka_unit_test(peers_lose_their_port_and_brackets),
         cmocka_unit_test(what_a_client_sends_cannot_end_the_line),
+        cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
+        cmocka_unit_test(numbers_have_their_digits),
         cmocka_unit_test(the_longest_line_fits),
     };
     return cmocka_run_group_tests_name("accessline", tests, NULL, NULL);

@@ -52,6 +52,30 @@ static void space_around_is_taken_off(void **state)
     assert_int_equal(cz_header_trim(CATZILLA_SLICE(" \t ")).size, 0);
 }
 
+static void hosts_are_told_from_other_text(void **state)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+    } cases[] = {
+        {"", true},         {"a", true},         {"a:", true},
+        {"a:80", true},     {"a:65535", true},   {"a:655350", false},
+        {"a:8o", false},    {"a:-1", false},     {":", false},
+        {":80", false},     {"a:80:80", false},  {"a b", false},
+        {"a@b", false},     {"a/b", false},      {"a?b", false},
+        {"12345678", true}, {"127.0.0.1", true}, {"[::1]", true},
+        {"[::1]:", true},   {"[::1]:80", true},  {"[::1]x", false},
+        {"[::1]80", false}, {"[]", false},       {"[]:80", false},
+        {"[", false},       {"[::1", false},     {"[::1]:808080", false},
+        {"[a/b]", false},   {"a[::1]", false},   {"[::1][::1]", false},
+        {"a\x80", false},   {"%61", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (cz_header_is_host(catzilla_slice_of(cases[i].text)) != cases[i].valid)
+            fail_msg("\"%s\"", cases[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -59,6 +83,7 @@ int main(void)
         cmocka_unit_test(values_hold_no_control_character_but_tab),
         cmocka_unit_test(names_compare_in_any_case),
         cmocka_unit_test(space_around_is_taken_off),
+        cmocka_unit_test(hosts_are_told_from_other_text),
     };
     return cmocka_run_group_tests_name("header", tests, NULL, NULL);
 }

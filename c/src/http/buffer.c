@@ -3,10 +3,8 @@
 
 #include <catzilla/errors.h>
 
-int cz_buffer_reserve(cz_buffer_t *buffer, cz_pool_t *pool, size_t more)
+int cz_buffer_grow(cz_buffer_t *buffer, cz_pool_t *pool, size_t more)
 {
-    if (more <= buffer->capacity - buffer->size)
-        return 0;
     if (more > SIZE_MAX - buffer->size)
         return CATZILLA_ERR_NOMEM;
     size_t wanted = buffer->size + more;

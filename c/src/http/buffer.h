@@ -21,8 +21,14 @@ static inline void cz_buffer_init(cz_buffer_t *buffer, char *storage, size_t cap
     buffer->pooled = false;
 }
 
+/* The way of what the present storage has no room for. */
+int cz_buffer_grow(cz_buffer_t *buffer, cz_pool_t *pool, size_t more);
+
 /* Room for `more` bytes behind the present ones; CATZILLA_ERR_NOMEM leaves all as it was. */
-int cz_buffer_reserve(cz_buffer_t *buffer, cz_pool_t *pool, size_t more);
+static inline int cz_buffer_reserve(cz_buffer_t *buffer, cz_pool_t *pool, size_t more)
+{
+    return more <= buffer->capacity - buffer->size ? 0 : cz_buffer_grow(buffer, pool, more);
+}
 
 /* Appends without a check; the caller has reserved. */
 static inline void cz_buffer_put(cz_buffer_t *buffer, const char *data, size_t size)

@@ -17,11 +17,20 @@ typedef enum field_id {
     FIELD_IDS
 } field_id_t;
 
+/* Case is one bit of a letter, and the word has no other bytes. */
+static bool is_host_name(const char *name)
+{
+    uint32_t said, host;
+    memcpy(&said, name, 4);
+    memcpy(&host, "host", 4);
+    return (said | UINT32_C(0x20202020)) == host;
+}
+
 static field_id_t field_id(catzilla_slice_t name)
 {
     switch (name.size) {
     case 4:
-        return cz_header_is(name, "host", 4) ? FIELD_HOST : FIELD_OTHER;
+        return is_host_name(name.data) ? FIELD_HOST : FIELD_OTHER;
     case 6:
         return cz_header_is(name, "expect", 6) ? FIELD_EXPECT : FIELD_OTHER;
     case 14:
@@ -73,7 +82,21 @@ static int check_coding(cz_head_t *head, catzilla_slice_t value)
     return cz_header_is(cz_header_trim(first), "chunked", 7) ? 400 : 501;
 }
 
-static int check_fields(cz_head_t *head)
+static int check_host(catzilla_slice_t value, cz_host_memo_t *memo)
+{
+    if (memo != NULL && value.size > 0 && value.size == memo->size &&
+        memcmp(value.data, memo->text, value.size) == 0)
+        return 0;
+    if (!cz_header_is_host(value))
+        return 400;
+    if (memo != NULL && value.size > 0 && value.size <= sizeof memo->text) {
+        memcpy(memo->text, value.data, value.size);
+        memo->size = (uint32_t)value.size;
+    }
+    return 0;
+}
+
+static int check_fields(cz_head_t *head, cz_host_memo_t *memo)
 {
     uint32_t seen[FIELD_IDS] = {0};
     for (uint32_t i = 0; i < head->field_count; i++) {
@@ -86,7 +109,7 @@ static int check_fields(cz_head_t *head)
         if (seen[id]++ > 0)
             return id == FIELD_EXPECT ? 417 : 400;
         if (id == FIELD_HOST)
-            status = cz_header_is_host(value) ? 0 : 400;
+            status = check_host(value, memo);
         else if (id == FIELD_CONTENT_LENGTH)
             status = length_parse(value, &head->content_length);
         else if (id == FIELD_TRANSFER_ENCODING)
@@ -189,7 +212,7 @@ static int check_target(cz_head_t *head)
     return 0;
 }
 
-int cz_head_check(cz_head_t *head)
+int cz_head_check(cz_head_t *head, cz_host_memo_t *memo)
 {
     int status = check_line(head);
     if (status == 0)
@@ -197,6 +220,6 @@ int cz_head_check(cz_head_t *head)
     if (status == 0)
         status = check_target(head);
     if (status == 0)
-        status = check_fields(head);
+        status = check_fields(head, memo);
     return status;
 }

@@ -53,10 +53,17 @@ static inline uint32_t cz_head_trailer_count(const cz_head_t *head)
     return head->line_count - head->field_count;
 }
 
+/* The last Host that was found to be valid: a server's requests mostly name the same one. */
+typedef struct cz_host_memo {
+    uint32_t size;
+    char text[60];
+} cz_host_memo_t;
+
 /*
  * Checks a complete head, and fills what follows from its fields. `major`, `minor` and the
- * Connection header's wishes are set by the parser before. Returns 0, or the status of a refusal.
+ * Connection header's wishes are set by the parser before. `memo` may be NULL. Returns 0, or the
+ * status of a refusal.
  */
-int cz_head_check(cz_head_t *head);
+int cz_head_check(cz_head_t *head, cz_host_memo_t *memo);
 
 #endif

@@ -111,38 +111,28 @@ bool cz_header_same(catzilla_slice_t a, catzilla_slice_t b)
     return true;
 }
 
-/* Takes ":port" off the end, where there is one; false where that cannot be. */
-static bool port_drop(catzilla_slice_t *authority)
+/* Behind "[address]", which begins at `at`; NULL where it is none. */
+static const char *skip_literal(const char *at, const char *end)
 {
-    const char *end = authority->data + authority->size, *port = end;
-    while (port > authority->data && port[-1] >= '0' && port[-1] <= '9')
-        port--;
-    if (port == authority->data || port[-1] != ':')
-        return true;
-    authority->size = (size_t)(port - 1 - authority->data);
-    return authority->size > 0 && end - port <= 5;
+    const char *begin = ++at;
+    while (at < end && (*at == ':' || (kind[(unsigned char)*at] & IS_HOST) != 0))
+        at++;
+    return at > begin && at < end && *at == ']' ? at + 1 : NULL;
 }
 
-/* "[address]"; the text begins with the bracket. */
-static bool is_literal(catzilla_slice_t text)
-{
-    const char *end = text.data + text.size - 1;
-    if (text.size < 3 || *end != ']')
-        return false;
-    for (const char *c = text.data + 1; c < end; c++)
-        if (*c != ':' && (kind[(unsigned char)*c] & IS_HOST) == 0)
-            return false;
-    return true;
-}
-
+/* A port may be empty (RFC 3986, section 3.2.3). */
 bool cz_header_is_host(catzilla_slice_t value)
 {
-    if (!port_drop(&value))
+    const char *begin = value.data, *end = begin + value.size;
+    const char *at =
+        value.size > 0 && *begin == '[' ? skip_literal(begin, end) : skip(begin, end, IS_HOST);
+    if (at == end)
+        return true;
+    if (at == NULL || at == begin || *at++ != ':' || end - at > 5)
         return false;
-    if (value.size > 0 && value.data[0] == '[')
-        return is_literal(value);
-    const char *end = value.data + value.size;
-    return skip(value.data, end, IS_HOST) == end;
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at == end;
 }
 
 catzilla_slice_t cz_header_trim(catzilla_slice_t text)

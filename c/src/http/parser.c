@@ -134,7 +134,7 @@ static int on_headers_complete(llhttp_t *parser)
     else
         head->keep_alive = (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0 &&
                            (parser->flags & F_CONNECTION_CLOSE) == 0;
-    int status = cz_head_check(head);
+    int status = cz_head_check(head, message->limits->host_memo);
     if (status != 0)
         return refuse(message, status);
     return head->chunked || head->content_length > 0 ? HPE_PAUSED : 0;

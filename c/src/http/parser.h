@@ -16,6 +16,7 @@ typedef struct cz_limits {
     size_t max_body_bytes;
     size_t max_extension_bytes;            /* what frames a body, beyond what its chunks need */
     size_t max_memory;                     /* of its handler's and its parameters' */
+    cz_host_memo_t *host_memo;             /* of the worker; may be NULL */
     uint64_t fresh[CZ_PARSER_STATE_WORDS]; /* set by cz_parser_prepare(), as is the next */
     cz_head_t fresh_head;
 } cz_limits_t;

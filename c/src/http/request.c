@@ -239,17 +239,22 @@ catzilla_slice_t catzilla_request_param(const catzilla_request_t *request, const
     return none;
 }
 
-catzilla_slice_t catzilla_request_header(const catzilla_request_t *request, const char *name)
+catzilla_slice_t cz_request_header(const catzilla_request_t *request, catzilla_slice_t name)
 {
     const cz_head_t *head = &request->message.head;
     catzilla_slice_t none = {NULL, 0};
-    catzilla_slice_t wanted = catzilla_slice_of(name);
     for (uint32_t i = 0; i < head->field_count; i++) {
         const cz_field_t *field = &head->fields[i];
-        if (cz_header_same(cz_head_slice(head, field->name, field->name_size), wanted))
+        if (field->name_size == name.size &&
+            cz_header_same(cz_head_slice(head, field->name, field->name_size), name))
             return cz_head_slice(head, field->value, field->value_size);
     }
     return none;
+}
+
+catzilla_slice_t catzilla_request_header(const catzilla_request_t *request, const char *name)
+{
+    return cz_request_header(request, catzilla_slice_of(name));
 }
 
 catzilla_slice_t catzilla_request_trailer(const catzilla_request_t *request, const char *name)

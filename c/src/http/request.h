@@ -60,6 +60,9 @@ catzilla_request_t *cz_request_create(cz_pool_t *pool, const cz_limits_t *limits
                                       const cz_request_owner_ops_t *ops, void *owner);
 void cz_request_destroy(catzilla_request_t *request);
 
+/* As catzilla_request_header(), for a name whose size is known. */
+catzilla_slice_t cz_request_header(const catzilla_request_t *request, catzilla_slice_t name);
+
 /* The bytes that the request held at most. */
 size_t cz_request_memory(const catzilla_request_t *request);
 

@@ -295,8 +295,12 @@ char *cz_response_write_head(const catzilla_response_t *response, const cz_reply
                              char *out)
 {
     char scratch[32];
-    catzilla_slice_t line = cz_status_line(response->status, scratch);
-    out = cz_put(out, line.data, line.size);
+    if (response->status == 200) {
+        out = CZ_PUT(out, "HTTP/1.1 200 OK\r\n");
+    } else {
+        catzilla_slice_t line = cz_status_line(response->status, scratch);
+        out = cz_put(out, line.data, line.size);
+    }
     out = cz_put(out, facts->date_line, CZ_DATE_LINE_SIZE);
     if (response->framing == CZ_FRAMING_CHUNKED) {
         out = CZ_PUT(out, "Transfer-Encoding: chunked\r\n");

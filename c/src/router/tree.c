@@ -174,6 +174,8 @@ static inline bool same(const char *a, const char *b, size_t size)
 
 uint32_t cz_tree_method(const catzilla_router_t *router, catzilla_slice_t method)
 {
+    if (method.size == 3 && memcmp(method.data, "GET", 3) == 0)
+        return CZ_ROUTER_GET;
     for (uint32_t i = 0; i < router->method_count; i++)
         if (router->method_sizes[i] == method.size &&
             same(router->methods[i], method.data, method.size))

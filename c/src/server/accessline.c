@@ -5,6 +5,7 @@
 #include "server/accessline.h"
 
 #include "http/date.h"
+#include "http/request.h"
 #include "http/text.h"
 
 #include <stdint.h>
@@ -22,28 +23,73 @@ static char *put_hex(char *out, const char *lead, unsigned char byte)
     return out;
 }
 
-/* Whether each of eight bytes stands for itself in both formats. */
+/*
+ * Whether each of eight bytes stands for itself in both formats. A byte that does not may make its
+ * neighbour look like one, which costs time alone.
+ */
 static inline bool are_plain(uint64_t bytes)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
     uint64_t quote = bytes ^ (each * '"'), slash = bytes ^ (each * '\\');
-    uint64_t del = bytes ^ (each * 0x7f);
-    uint64_t other = bytes | (bytes - each * ' ') | ((quote - each) & ~quote) |
-                     ((slash - each) & ~slash) | ((del - each) & ~del);
+    uint64_t other =
+        bytes | (bytes - each * ' ') | (bytes + each) | (quote - each) | (slash - each);
     return (other & (each * 0x80)) == 0;
+}
+
+/* Copies eight bytes if all are plain. */
+static inline bool put_eight(char *out, const char *at)
+{
+    uint64_t bytes;
+    memcpy(&bytes, at, 8);
+    if (!are_plain(bytes))
+        return false;
+    memcpy(out, &bytes, 8);
+    return true;
+}
+
+/* Copies less than eight bytes if all are plain. */
+static inline bool put_few(char *out, const char *at, size_t size)
+{
+    uint32_t first, last;
+    if (size >= 4) {
+        memcpy(&first, at, 4);
+        memcpy(&last, at + size - 4, 4);
+        if (!are_plain((uint64_t)last << 32 | first))
+            return false;
+        memcpy(out, &first, 4);
+        memcpy(out + size - 4, &last, 4);
+        return true;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (at[i] < ' ' || at[i] > '~' || at[i] == '"' || at[i] == '\\')
+            return false;
+        out[i] = at[i];
+    }
+    return true;
+}
+
+/* Copies what a text begins with that stands for itself, and returns how much; whole words of it,
+ * and the last one over the one before. */
+static size_t put_plain(char *out, const char *at, size_t size)
+{
+    size_t done = 0;
+    if (size < 8)
+        return put_few(out, at, size) ? size : 0;
+    while (size - done >= 8 && put_eight(out + done, at + done))
+        done += 8;
+    return size - done < 8 && put_eight(out + size - 8, at + size - 8) ? size : done;
 }
 
 /* `lead` is what comes before two hexadecimal digits: \x in NCSA's formats, \u00 in JSON. */
 static char *put_escaped(char *out, catzilla_slice_t text, const char *lead, size_t most)
 {
     const char *at = text.data, *end = at + (text.size < most ? text.size : most);
-    uint64_t bytes;
     while (at < end) {
-        if (end - at >= 8 && (memcpy(&bytes, at, 8), are_plain(bytes))) {
-            out = cz_put(out, at, 8);
-            at += 8;
-            continue;
-        }
+        size_t plain = put_plain(out, at, (size_t)(end - at));
+        out += plain;
+        at += plain;
+        if (at == end)
+            break;
         unsigned char byte = (unsigned char)*at++;
         if (byte < ' ' || byte > '~') {
             out = put_hex(out, lead, byte);
@@ -124,10 +170,10 @@ static catzilla_slice_t host_of(catzilla_slice_t peer)
     return peer.size > 0 ? peer : CATZILLA_SLICE("-");
 }
 
-static catzilla_slice_t header_of(const catzilla_access_t *access, const char *name)
+static catzilla_slice_t header_of(const catzilla_access_t *access, catzilla_slice_t name)
 {
     const catzilla_slice_t absent = {NULL, 0};
-    return access->request == NULL ? absent : catzilla_request_header(access->request, name);
+    return access->request == NULL ? absent : cz_request_header(access->request, name);
 }
 
 static char *put_quoted(char *out, catzilla_slice_t text)
@@ -162,8 +208,8 @@ static char *put_ncsa(char *out, const catzilla_access_t *access, cz_accessline_
         return out;
     *out++ = ' ';
     /* Four bytes for each of a target and two values must fit a line. */
-    catzilla_slice_t referer = header_of(access, "Referer");
-    catzilla_slice_t agent = header_of(access, "User-Agent");
+    catzilla_slice_t referer = header_of(access, CATZILLA_SLICE("Referer"));
+    catzilla_slice_t agent = header_of(access, CATZILLA_SLICE("User-Agent"));
     referer.size = referer.size < 384 ? referer.size : 384;
     agent.size = agent.size < 384 ? agent.size : 384;
     out = put_quoted(out, referer);
@@ -206,8 +252,8 @@ static char *put_json(char *out, const catzilla_access_t *access, cz_accessline_
     out = put_count(out, "duration_us", access->duration_ns / 1000);
     out = put_count(out, "memory_peak", access->memory_peak);
     out = put_count(out, "worker", access->worker);
-    out = put_member(out, "referer", header_of(access, "Referer"), 200);
-    out = put_member(out, "user_agent", header_of(access, "User-Agent"), 200);
+    out = put_member(out, "referer", header_of(access, CATZILLA_SLICE("Referer")), 200);
+    out = put_member(out, "user_agent", header_of(access, CATZILLA_SLICE("User-Agent")), 200);
     *out++ = '}';
     return out;
 }

@@ -85,6 +85,7 @@ static void worker_fill(catzilla_server_t *server, uint32_t index)
     worker->limits.max_memory = options->max_request_memory;
     if (worker->limits.max_header_bytes > worker->limits.max_memory)
         worker->limits.max_header_bytes = worker->limits.max_memory;
+    worker->limits.host_memo = &worker->host_memo;
     cz_parser_prepare(&worker->limits);
 }
 

@@ -31,6 +31,7 @@ typedef struct cz_worker {
     const catzilla_server_options_t *options;
     const cz_routes_t *routes;
     cz_limits_t limits;
+    cz_host_memo_t host_memo;
     cz_listener_t *listeners;
     uv_prepare_t prepare;
     uv_check_t check;
