@@ -2,8 +2,10 @@
  * malloc_conf of anybody else's that got in the way would show here. */
 #include "support.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void the_baked_in_options_arrived(void **state)
 {
@@ -60,6 +62,33 @@ static void reading_an_option_leaves_the_choice_open(void **state)
     assert_int_equal(catzilla_memory_set_allocator(CATZILLA_ALLOCATOR_MALLOC), 0);
 }
 
+static size_t threads(void)
+{
+    size_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    while (readdir(tasks) != NULL)
+        count++;
+    closedir(tasks);
+    return count - 2; /* "." and ".." */
+}
+
+static void all_classes_together_have_one_thread(void **state)
+{
+    const size_t before = threads();
+    const size_t wanted = catzilla_memory_has_jemalloc() ? 1 : 0;
+    (void)state;
+    assert_int_equal(catzilla_memory_init(), 0);
+    for (size_t i = 0; i < MEMORY_CLASSES; i++)
+        catzilla_free(memory_class[i].alloc(1 << 20));
+    /* jemalloc's first one starts the others, in its own time. */
+    for (int i = 0; i < 20; i++) {
+        assert_in_range(threads() - before, 0, wanted);
+        usleep(10000);
+    }
+    assert_int_equal(threads() - before, wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +96,7 @@ int main(void)
         cmocka_unit_test(options_are_unsupported_where_jemalloc_is_not_built_in),
         cmocka_unit_test(an_unknown_option_and_a_small_buffer_are_refused),
         cmocka_unit_test(reading_an_option_leaves_the_choice_open),
+        cmocka_unit_test(all_classes_together_have_one_thread),
     };
     return run_isolated("memory options", tests, COUNT_OF(tests), NULL);
 }

@@ -262,6 +262,8 @@ nodes! {
     EPOCH: Ctl<u64, 1> = Ctl::new(c"epoch");
     /// Whether background threads purge.
     BACKGROUND_THREAD: Ctl<bool, 1> = Ctl::new(c"background_thread");
+    /// How many of them there may be.
+    BACKGROUND_THREADS_MAX: Ctl<usize, 1> = Ctl::new(c"max_background_threads");
     /// How many arenas there are.
     ARENA_COUNT: Ctl<u32, 2> = Ctl::new(c"arenas.narenas");
     /// Takes the hooks, gives the new arena's number.

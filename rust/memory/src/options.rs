@@ -73,7 +73,10 @@ pub fn silence() {
 /// Sets what can only be set at run time, and reports by name what could not be.
 ///
 /// The background thread is not among the baked-in options: loading a library starts no thread.
+///
+/// One thread is enough for all arenas, and a host sees each: jemalloc would start four.
 pub fn apply() {
+    let _ = ctl::BACKGROUND_THREADS_MAX.write(1);
     if ctl::BACKGROUND_THREAD.write(true).is_err() {
         log::report(
             Level::Warning,
