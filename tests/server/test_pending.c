@@ -73,6 +73,35 @@ static void what_comes_meanwhile_is_kept_in_order(void **state)
         serve(send_in_pieces, &piece);
 }
 
+/* As much as the system takes, which is more than the server keeps. */
+static void send_much(uint16_t port, void *data)
+{
+    static char piece[65536];
+    size_t live, sent = 0;
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, deferred, sizeof deferred - 1));
+    turn(3);
+    for (int quiet = 0; quiet < 20; quiet++) {
+        ssize_t size = send(fd, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += size > 0 ? (size_t)size : 0;
+        quiet = size > 0 ? 0 : quiet;
+        turn(2);
+    }
+    assert_true(sent > 4 * sizeof piece);
+    assert_int_equal(catzilla_memory_get_arena_stats(CATZILLA_MEMORY_REQUEST, &live, NULL), 0);
+    assert_in_range(live, 1, 4 * sizeof piece);
+    close(fd);
+    assert_true(routes_go_on());
+    turn(3);
+}
+
+static void no_more_than_a_little_is_read_ahead(void **state)
+{
+    (void)state;
+    serve(send_much, NULL);
+}
+
 static void reset_early(uint16_t port, void *data)
 {
     const char *request = data;
@@ -180,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_meanwhile_is_kept_in_order),
+        cmocka_unit_test(no_more_than_a_little_is_read_ahead),
         cmocka_unit_test(an_end_that_meets_the_replies_does_not_lose_them),
         cmocka_unit_test(the_last_reply_is_sent_though_it_is_put_off),
         cmocka_unit_test(a_stream_that_is_cut_off_does_not_look_whole),

@@ -283,8 +283,6 @@ static void keep_rest(cz_connection_t *connection, char *data, char *end)
     memmove(connection->own + kept, data, rest);
     connection->own_used = size;
     connection->own_unparsed = kept;
-    if (connection->pending != NULL && rest > PENDING_ROOM)
-        read_stop(connection);
 }
 
 void cz_connection_wait_input(cz_connection_t *connection)
