@@ -3,32 +3,41 @@
  *
  * A handler that waited would hold up every connection of its loop. This one puts the reply off
  * and hands it to a thread, which fills and completes it when it is ready; the loop goes on
- * meanwhile. A thread a request keeps the example short: a program would have a pool of them.
+ * meanwhile, and tells it when the client has left, so that it stops. A thread a request keeps the
+ * example short: a program would have a pool of them.
  */
 #include "example.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* What the thread needs; a block of the task class, which ends with the work. */
+/* What thread and loop share; memory of the request, which outlives both. */
 typedef struct work {
     catzilla_response_t *response;
     int ms;
+    atomic_bool gone; /* the client, and nobody waits for the answer */
 } work_t;
+
+static void stop_working(void *user_data)
+{
+    work_t *work = user_data;
+    atomic_store(&work->gone, true);
+}
 
 static void *sleep_and_answer(void *user_data)
 {
     work_t *work = user_data;
-    struct timespec pause = {work->ms / 1000, work->ms % 1000 * 1000000L};
+    const struct timespec nap = {0, 10 * 1000000L};
     char text[64];
-    nanosleep(&pause, NULL);
+    for (int ms = 0; ms < work->ms && !atomic_load(&work->gone); ms += 10)
+        nanosleep(&nap, NULL);
     int size = snprintf(text, sizeof text, "slept %d ms\n", work->ms);
     catzilla_response_complete(
         work->response,
         catzilla_response_body(work->response, (catzilla_slice_t){text, (size_t)size}));
-    catzilla_task_free(work);
     return NULL;
 }
 
@@ -42,17 +51,17 @@ static int answer_later(catzilla_request_t *request, catzilla_response_t *respon
         return catzilla_response_status(response, 400);
     for (size_t i = 0; i < text.size; i++)
         ms = ms * 10 + (text.data[i] - '0');
-    work_t *work = catzilla_task_alloc(sizeof *work);
+    work_t *work = catzilla_request_scratch(request, sizeof *work);
     if (work == NULL)
         return CATZILLA_ERR_NOMEM;
-    *work = (work_t){response, ms};
+    work->response = response;
+    work->ms = ms;
+    atomic_init(&work->gone, false);
     int rc = catzilla_response_defer(response);
-    if (rc != 0) {
-        catzilla_task_free(work);
+    if (rc != 0)
         return rc;
-    }
-    if (pthread_create(&thread, NULL, sleep_and_answer, work) != 0) {
-        catzilla_task_free(work);
+    if (catzilla_response_on_gone(response, stop_working, work) != 0 ||
+        pthread_create(&thread, NULL, sleep_and_answer, work) != 0) {
         catzilla_response_complete(response, CATZILLA_ERR_SYSTEM);
         return 0;
     }

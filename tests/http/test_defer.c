@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -84,12 +85,57 @@ static catzilla_response_t *held_take(void)
     return response;
 }
 
+/* What a race has to agree on; in the region of the request, which outlives both sides. */
+typedef struct race {
+    catzilla_response_t *response;
+    atomic_int gone;
+} race_t;
+
+static atomic_int told_gone;
+
+static void note_gone(void *data)
+{
+    race_t *race = data;
+    atomic_store(&race->gone, 1);
+    atomic_fetch_add(&told_gone, 1);
+}
+
+/* Works until the peer has gone, or not for so long. */
+static void *compute(void *data)
+{
+    race_t *race = data;
+    for (int i = 0; i < 2000 && !atomic_load(&race->gone); i++)
+        sched_yield();
+    catzilla_response_body(race->response, CATZILLA_SLICE("computed"));
+    catzilla_response_complete(race->response, 0);
+    return NULL;
+}
+
+static int race_on(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    pthread_t thread;
+    (void)user_data;
+    race_t *race = catzilla_request_scratch(request, sizeof *race);
+    if (race == NULL)
+        return CATZILLA_ERR_NOMEM;
+    race->response = response;
+    atomic_init(&race->gone, 0);
+    int rc = catzilla_response_defer(response);
+    if (rc == 0)
+        rc = catzilla_response_on_gone(response, note_gone, race);
+    assert_int_equal(rc, 0);
+    pthread_create(&thread, NULL, compute, race);
+    pthread_detach(thread);
+    return 0;
+}
+
 static int begin(void **state)
 {
     (void)state;
     host_create(&host, NULL);
     catzilla_server_route(host.server, "GET", "/thread", in_thread, NULL);
     catzilla_server_route(host.server, "POST", "/hold", hold, NULL);
+    catzilla_server_route(host.server, "GET", "/race", race_on, NULL);
     host_start(&host);
     atomic_store(&closed_well, 0);
     return 0;
@@ -261,6 +307,23 @@ static void a_peer_that_leaves_does_not_take_the_reply_with_it(void **state)
     catzilla_response_complete(response, 0);
 }
 
+static void a_completion_may_meet_the_departure(void **state)
+{
+    static const char get[] = "GET /race HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct linger now = {1, 0};
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        int fd = client_connect(host.port);
+        client_send(fd, get, sizeof get - 1);
+        usleep((useconds_t)(i % 50 * 20));
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(fd);
+    }
+    host_expect(&host, "GET /users/r HTTP/1.1\r\nHost: a\r\n\r\n",
+                HEAD200 "Content-Length: 1\r\n\r\nr");
+    assert_true(atomic_load(&told_gone) > 0);
+}
+
 static void a_stop_waits_for_replies_put_off(void **state)
 {
     static const char post[] = "POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
@@ -286,6 +349,7 @@ int main(void)
         CASE(a_reply_put_off_sees_its_request),
         CASE(what_completes_a_streamed_reply_is_ignored),
         CASE(a_peer_that_leaves_does_not_take_the_reply_with_it),
+        CASE(a_completion_may_meet_the_departure),
         CASE(a_stop_waits_for_replies_put_off),
     };
     return cmocka_run_group_tests_name("defer", tests, NULL, NULL);

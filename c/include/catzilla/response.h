@@ -139,6 +139,24 @@ CATZILLA_API int catzilla_response_defer(catzilla_response_t *response);
  */
 CATZILLA_API void catzilla_response_complete(catzilla_response_t *response, int result);
 
+/**
+ * Has `call` called when the connection of a reply that was put off has ended, so that work for
+ * which nobody waits any more can stop: its peer has reset it, a deadline has passed, or the server
+ * stops. The reply is still to be completed. A peer that has closed its half alone may wait for the
+ * reply; one that takes nothing is given up after half_closed_timeout_ms, and that is when it
+ * counts as gone. Nothing is seen of a peer that has sent more than 16 KiB behind its request. NULL
+ * takes the call back, and so does catzilla_response_stream(), whose on_close comes in its place.
+ * Memory:  borrows `user_data` until the request has ended, which the loop sees to some time after
+ *          catzilla_response_complete(): what lies in the request's region lives that long.
+ * Threads: the request's loop, once the reply is put off, and `call` runs there, once at most. It
+ *          may run while another thread completes the reply, but not after the request's region has
+ *          ended.
+ * Errors:  CATZILLA_ERR_STATE for a reply that is not put off or is completed, CATZILLA_ERR_CLOSED
+ *          where the connection has ended already; `call` is not called then.
+ */
+CATZILLA_API int catzilla_response_on_gone(catzilla_response_t *response,
+                                           void (*call)(void *user_data), void *user_data);
+
 /* catzilla_response_write(): taken, but write no more before on_drain. */
 #define CATZILLA_STREAM_FULL 1
 

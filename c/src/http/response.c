@@ -70,6 +70,7 @@ void cz_response_lend(catzilla_response_t *response)
     cz_pool_init(&response->direct, response->pool->alloc, response->pool->free, 0);
     response->home = response->pool;
     response->pool = &response->direct;
+    response->gone = NULL;
 }
 
 void cz_response_return(catzilla_response_t *response)

@@ -41,6 +41,7 @@ typedef struct cz_reply_ops {
     void (*end)(catzilla_response_t *response);
     void (*abort)(catzilla_response_t *response);
     int (*inform)(catzilla_response_t *response, catzilla_slice_t link);
+    int (*watch)(catzilla_response_t *response, void (*gone)(void *user_data), void *user_data);
 } cz_reply_ops_t;
 
 /* One block of the response pool: this, and the first storage of its two buffers. */
@@ -68,8 +69,10 @@ struct catzilla_response {
     atomic_bool put_off; /* and neither completed nor streamed yet; whoever clears it does that */
     int result;          /* of a reply that was put off */
     struct catzilla_response *next_completed;
-    cz_pool_t *home;          /* while another thread may use `direct` in the pool's place */
-    cz_pool_t direct;         /* set from defer on */
+    cz_pool_t *home;  /* while another thread may use `direct` in the pool's place */
+    cz_pool_t direct; /* set from defer on, as are the next two */
+    void (*gone)(void *user_data);
+    void *gone_data;
     catzilla_stream_t stream; /* set from begin on */
     char storage[];
 };

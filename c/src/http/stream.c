@@ -15,6 +15,12 @@ void catzilla_response_complete(catzilla_response_t *response, int result)
     response->ops->complete(response, result);
 }
 
+int catzilla_response_on_gone(catzilla_response_t *response, void (*call)(void *user_data),
+                              void *user_data)
+{
+    return response->ops->watch(response, call, user_data);
+}
+
 int catzilla_response_early_hint(catzilla_response_t *response, catzilla_slice_t link)
 {
     if (link.size == 0 || !cz_header_is_value(link))

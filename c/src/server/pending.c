@@ -45,6 +45,18 @@ static void on_complete(catzilla_response_t *response, int result)
     cz_posts_complete(&connection->worker->posts, response);
 }
 
+static int on_watch(catzilla_response_t *response, void (*gone)(void *user_data), void *user_data)
+{
+    const cz_connection_t *connection = response->owner;
+    if (!atomic_load(&response->put_off))
+        return CATZILLA_ERR_STATE;
+    if (connection->closing)
+        return CATZILLA_ERR_CLOSED;
+    response->gone = gone;
+    response->gone_data = user_data;
+    return 0;
+}
+
 static void take_back(catzilla_response_t *response)
 {
     cz_request_return(response->request);
@@ -192,8 +204,8 @@ static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
     return 0;
 }
 
-const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin, on_write,
-                                                on_end,   on_abort,    on_inform};
+const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin,  on_write,
+                                                on_end,   on_abort,    on_inform, on_watch};
 
 /* Ends a streamed reply, and tells its owner how. */
 static void stream_close(cz_connection_t *connection, int result)
@@ -219,10 +231,15 @@ void cz_connection_pending_sent(cz_connection_t *connection)
 
 bool cz_connection_pending_lost(cz_connection_t *connection)
 {
-    if (connection->pending == NULL)
+    const catzilla_response_t *response = connection->pending;
+    if (response == NULL)
         return true;
-    if (connection->pending->phase == CZ_REPLY_DEFERRED)
+    if (response->phase == CZ_REPLY_DEFERRED) {
+        /* One that is completed already has nobody who could stop anything. */
+        if (response->gone != NULL && atomic_load(&response->put_off))
+            response->gone(response->gone_data);
         return false;
+    }
     stream_close(connection, CATZILLA_ERR_CLOSED);
     return true;
 }
