@@ -147,6 +147,56 @@ static void no_more_connections_are_admitted_than_descriptors_are_left(void **st
     catzilla_server_destroy(server);
 }
 
+/* The host has used up what was free when the server listened. */
+static void connect_in_vain(uint16_t port, void *data)
+{
+    struct rlimit before;
+    char reply[256];
+    int fds[3], times = 0, used = 0;
+    (void)data;
+    for (int i = 0; i < 3; i++) {
+        fds[i] = stepped_connect(port);
+        assert_int_equal(send(fds[i], KNOWN, sizeof KNOWN - 1, 0), (ssize_t)sizeof KNOWN - 1);
+    }
+    leave(0, &before);
+    uint64_t since = stepped_now_ms();
+    for (int i = 0; i < 10; i++)
+        stepped_turn();
+    assert_string_equal(lines, "0 accept failed times=1 reason=\"too many open files\"\n");
+    /* Once in a while, however often it is tried. */
+    while (stepped_now_ms() - since < 2500) {
+        stepped_turn();
+        usleep(20000);
+    }
+    give_back(&before);
+    assert_int_equal(
+        sscanf(strchr(lines, '\n'), "\n0 accept failed times=%d reason=%n", &times, &used), 1);
+    assert_true(used > 0);
+    assert_in_range(times, 2, 10);
+    assert_string_equal(strchr(lines, '\n') + used, "\"too many open files\"\n");
+    for (int i = 0; i < 3; i++) {
+        assert_true(stepped_receive(fds[i], reply, sizeof reply, 12) >= 12);
+        assert_memory_equal(reply, "HTTP/1.1 200", 12);
+        close(fds[i]);
+    }
+    /* And goes on without a word. */
+    lines[0] = '\0';
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, KNOWN, sizeof KNOWN - 1));
+    assert_true(stepped_receive(fd, reply, sizeof reply, 12) >= 12);
+    assert_string_equal(lines, "");
+    close(fd);
+}
+
+static void a_connection_without_a_descriptor_waits_and_that_is_told(void **state)
+{
+    catzilla_server_t *server = create(CATZILLA_LOG_WARNING);
+    (void)state;
+    assert_int_equal(routes_add(server, NULL), 0);
+    assert_int_equal(stepped_run(server, connect_in_vain, NULL), 0);
+    catzilla_server_destroy(server);
+}
+
 static int make_folder(void **state)
 {
     char path[64];
@@ -172,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_cannot_be_opened_is_503_and_told_once),
         cmocka_unit_test(no_more_connections_are_admitted_than_descriptors_are_left),
+        cmocka_unit_test(a_connection_without_a_descriptor_waits_and_that_is_told),
     };
     return cmocka_run_group_tests_name("descriptors", tests, make_folder, remove_folder);
 }

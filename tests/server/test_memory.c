@@ -6,6 +6,7 @@
 #include "routes.h"
 #include "stepped.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -233,6 +234,51 @@ static void a_refusal_without_a_request_still_has_a_peer(void **state)
     assert_non_null(strstr(peers, "\n200 1 " STEPPED_CLIENT ":"));
 }
 
+static void (*then)(int fd);
+
+/* What becomes of a connection that there is no memory for: it waits. */
+static void without_memory(uint16_t port, void *data)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    (void)data;
+    catzilla_memory_set_budget(CATZILLA_MEMORY_GENERAL, 1);
+    int fd = stepped_connect(port);
+    assert_int_equal(send(fd, get, sizeof get - 1, 0), (ssize_t)sizeof get - 1);
+    for (int i = 0; i < 10; i++)
+        stepped_turn();
+    assert_int_equal(recv(fd, reply, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    then(fd);
+    catzilla_memory_set_budget(CATZILLA_MEMORY_GENERAL, SIZE_MAX);
+}
+
+static void find_memory(int fd)
+{
+    catzilla_memory_set_budget(CATZILLA_MEMORY_GENERAL, SIZE_MAX);
+    assert_true(stepped_receive(fd, reply, REPLIES, 12) >= 12);
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+    close(fd);
+}
+
+static int left_waiting;
+
+static void leave_it_there(int fd)
+{
+    left_waiting = fd;
+}
+
+static void a_connection_that_there_is_no_memory_for_waits(void **state)
+{
+    size_t open = stepped_descriptors();
+    (void)state;
+    then = find_memory;
+    serve(NULL, without_memory);
+    then = leave_it_there;
+    serve(NULL, without_memory);
+    close(left_waiting);
+    assert_int_equal(stepped_descriptors(), open);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +287,7 @@ int main(void)
         cmocka_unit_test(the_access_log_tells_what_a_request_held),
         cmocka_unit_test(a_refusal_without_a_request_still_has_a_peer),
         cmocka_unit_test(what_is_kept_for_reuse_is_shed_first),
+        cmocka_unit_test(a_connection_that_there_is_no_memory_for_waits),
     };
     return cmocka_run_group_tests_name("limits of memory", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* How a connection begins: taken off a listener, or made of a socket accepted elsewhere. */
+/* How a connection begins: made of a socket that was accepted. */
 #include "server/connection.h"
 
 #include <string.h>
@@ -30,40 +30,22 @@ static cz_connection_t *begin(cz_worker_t *worker)
     return connection;
 }
 
-/* `rc` tells whether the handle has its socket. */
-static void serve(cz_connection_t *connection, int rc)
-{
-    uv_os_fd_t fd;
-    if (rc != 0 || uv_fileno((uv_handle_t *)&connection->tcp, &fd) != 0) {
-        cz_connection_close(connection);
-        return;
-    }
-    connection->fd = fd;
-    connection->awaits_proxy = cz_peer_is_proxy(connection);
-    /* A proxy's own address has many; its clients are counted when it has named them. */
-    if (!connection->awaits_proxy && !cz_peer_enter(connection))
-        return;
-    cz_connection_wait(connection, connection->awaits_proxy ? CZ_WAIT_HEAD : CZ_WAIT_REQUEST);
-    cz_connection_read_start(connection);
-}
-
-bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener)
-{
-    cz_connection_t *connection = begin(worker);
-    if (connection == NULL)
-        return false;
-    serve(connection, uv_accept(listener, (uv_stream_t *)&connection->tcp));
-    return true;
-}
-
 bool cz_connection_adopt(cz_worker_t *worker, int fd)
 {
     cz_connection_t *connection = begin(worker);
     if (connection == NULL)
         return false;
-    int rc = uv_tcp_open(&connection->tcp, fd);
-    if (rc != 0)
+    if (uv_tcp_open(&connection->tcp, fd) != 0) {
         close(fd);
-    serve(connection, rc);
+        cz_connection_close(connection);
+        return true;
+    }
+    connection->fd = fd;
+    connection->awaits_proxy = cz_peer_is_proxy(connection);
+    /* A proxy's own address has many; its clients are counted when it has named them. */
+    if (!connection->awaits_proxy && !cz_peer_enter(connection))
+        return true;
+    cz_connection_wait(connection, connection->awaits_proxy ? CZ_WAIT_HEAD : CZ_WAIT_REQUEST);
+    cz_connection_read_start(connection);
     return true;
 }

@@ -126,10 +126,7 @@ void cz_connection_early_lost(cz_connection_t *connection);
  */
 void cz_connection_release(cz_connection_t *connection);
 
-/* Takes a waiting connection off the listener; false: no memory, it waits there as before. */
-bool cz_connection_accept(cz_worker_t *worker, uv_stream_t *listener);
-
-/* Serves a socket that was accepted elsewhere; false: no memory, and the socket is the caller's. */
+/* Serves a socket that was accepted; false: no memory, and the socket is the caller's. */
 bool cz_connection_adopt(cz_worker_t *worker, int fd);
 
 /* Reads on, where it does not and may. */

@@ -200,9 +200,9 @@ static void unbind_all(catzilla_server_t *server)
 }
 
 /*
- * A connection without a descriptor would be dropped in silence, by libuv, so none is admitted
- * for which there is none. Half of those that are free, at most DESCRIPTORS_KEPT, are left to the
- * files that handlers open and to the host. The lowest free number tells how many are in use.
+ * Connections must not use up all descriptors: half of those that are free, at most
+ * DESCRIPTORS_KEPT, are left to the files that handlers open and to the host. The lowest free
+ * number tells how many are in use.
  */
 static void gate_clamp(catzilla_server_t *server)
 {

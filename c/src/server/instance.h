@@ -30,7 +30,9 @@ struct catzilla_server {
     cz_routes_t routes;
     cz_signal_watch_t *signals; /* in the loop of the first worker */
     cz_gate_t gate;
-    atomic_bool lacks_descriptors; /* and has said so */
+    atomic_bool lacks_descriptors;    /* and has said so */
+    _Atomic(uint32_t) accepts_failed; /* that have not been told of */
+    _Atomic(uint64_t) accept_tell_ms; /* when they may be */
     cz_crowd_t crowd;
     cz_endpoint_t *endpoints;
     cz_trusted_t *trusted;

@@ -10,15 +10,12 @@ struct cz_worker;
 
 /* One socket in one worker's loop; general class. */
 typedef struct cz_listener {
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    } uv;
+    uv_poll_t poll;
     struct cz_listener *next;
     struct cz_worker *worker;
-    bool waits; /* a connection is ready, but there is no room for it yet */
+    int fd;
+    int held;   /* a connection that there was no memory for; -1: none */
+    bool waits; /* a connection is ready, but there is no room for it yet; not polled meanwhile */
 } cz_listener_t;
 
 /* Accepts from `fd` in the worker's loop; takes `fd` in any case. */

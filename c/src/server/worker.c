@@ -270,9 +270,11 @@ int cz_worker_open(cz_worker_t *worker, uv_loop_t *loop)
     uv_check_init(worker->loop, &worker->check);
     uv_idle_init(worker->loop, &worker->more);
     uv_timer_init(worker->loop, &worker->tick);
-    worker->wake.data = worker->tick.data = worker;
+    /* So that no connection finds its descriptor gone that was there when the server listened. */
+    uv_tcp_init(worker->loop, &worker->spare);
+    worker->wake.data = worker->tick.data = worker->spare.data = worker;
     worker->prepare.data = worker->check.data = worker->more.data = worker;
-    worker->handles = 6;
+    worker->handles = 7;
     return 0;
 }
 
@@ -300,6 +302,7 @@ void cz_worker_stop(cz_worker_t *worker)
     uv_close((uv_handle_t *)&worker->check, on_handle_closed);
     uv_close((uv_handle_t *)&worker->more, on_handle_closed);
     uv_close((uv_handle_t *)&worker->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&worker->spare, on_handle_closed);
     for (cz_connection_t *at = worker->open; at != NULL; at = at->next)
         cz_connection_close(at);
 }

@@ -37,6 +37,7 @@ typedef struct cz_worker {
     uv_check_t check;
     uv_idle_t more; /* active while the worker hurries */
     uv_timer_t tick;
+    uv_tcp_t spare; /* never opened: by the first of these a loop takes a descriptor for itself */
     cz_posts_t posts;
     char *read_buffer; /* shared by all connections; request class */
     cz_pool_t requests;
