@@ -1,5 +1,6 @@
 #include "routes.h"
 
+#include <catzilla/group.h>
 #include <catzilla/static.h>
 
 #include <stdio.h>
@@ -249,6 +250,30 @@ static int reads(catzilla_request_t *request, catzilla_response_t *response, voi
     return rc;
 }
 
+static int look(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)user_data;
+    catzilla_request_form_count(request);
+    catzilla_slice_t expect = catzilla_request_header(request, "expect");
+    return expect.data == NULL
+               ? 0
+               : catzilla_response_header(response, CATZILLA_SLICE("X-Expect"), expect);
+}
+
+/* Some that are looked at before their body comes. */
+static int early_add(catzilla_server_t *server)
+{
+    catzilla_group_t *group;
+    int rc = catzilla_group_create(catzilla_server_root(server), "/early", &group);
+    if (rc == 0)
+        rc = catzilla_group_use_early(group, look, NULL, NULL);
+    if (rc == 0)
+        rc = catzilla_group_route(group, "POST", "/echo", echo, NULL);
+    if (rc == 0)
+        rc = catzilla_group_route(group, "POST", "/count", count, NULL);
+    return rc != 0 ? rc : catzilla_group_route(group, "POST", "/deferred", deferred, NULL);
+}
+
 int routes_add(catzilla_server_t *server, void *files)
 {
     static const struct {
@@ -283,6 +308,8 @@ int routes_add(catzilla_server_t *server, void *files)
         rc = catzilla_server_route_streaming(server, "POST", "/read", reads, NULL);
     if (rc == 0)
         rc = catzilla_server_route_streaming(server, "POST", "/halt", reads, "halt");
+    if (rc == 0)
+        rc = early_add(server);
     if (rc == 0 && files != NULL)
         rc = catzilla_server_route(server, "GET", "/files/{path*}", catzilla_static_serve, files);
     return rc;

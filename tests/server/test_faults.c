@@ -50,10 +50,22 @@ static void ask(uint16_t port, void *data)
     stepped_when_idle = NULL;
 }
 
+/* One that could not be told to go on does so by itself. */
+static void interim_drop(run_t *run)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const size_t size = sizeof interim - 1;
+    if (run->size < size || memcmp(run->reply, interim, size) != 0)
+        return;
+    run->size -= size;
+    memmove(run->reply, run->reply + size, run->size);
+}
+
 /* A new server each time, so that no pool has what the run could do with. */
 static void serve(run_t *run, void *files)
 {
     kind_serve(run->kind, files, ask, run);
+    interim_drop(run);
     run->reply[run->size] = '\0';
 }
 

@@ -60,6 +60,21 @@ CATZILLA_API int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn 
                                     catzilla_after_fn after, void *user_data);
 
 /**
+ * As catzilla_group_use(), for middleware that decides by the head alone, as by credentials. Where
+ * a client waits with its body to be told to go on (Expect: 100-continue) it runs before that, and
+ * what it refuses is answered at once: the body is never sent, and the connection ends. It finds no
+ * body then, and can neither put the reply off nor stream it. That holds as far as all middleware
+ * before it, that of outer groups included, was added so; any other request finds it where
+ * catzilla_group_use() would have put it. It never runs twice.
+ * Memory:  as catzilla_group_use().
+ * Threads: one at a time, before the server runs.
+ * Errors:  those of catzilla_group_use().
+ * Source:  RFC 9110, section 10.1.1.
+ */
+CATZILLA_API int catzilla_group_use_early(catzilla_group_t *group, catzilla_before_fn before,
+                                          catzilla_after_fn after, void *user_data);
+
+/**
  * As catzilla_server_route(), for a pattern behind the group's prefix; an empty one is the prefix
  * itself.
  * Memory:  as catzilla_server_route().

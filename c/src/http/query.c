@@ -18,7 +18,7 @@ static const cz_pairs_t *form_of(catzilla_request_t *request)
         return form;
     form->parsed = true;
     /* A body that is read as it comes is never there as a whole. */
-    if (request->message.head_apart)
+    if (request->reader != NULL)
         return form;
     catzilla_slice_t said = catzilla_request_header(request, "content-type");
     const char *stop = said.size == 0 ? NULL : memchr(said.data, ';', said.size);

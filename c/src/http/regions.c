@@ -1,6 +1,11 @@
 /* Regions kept for reuse: a request that needs none costs none, and a busy worker makes few. */
 #include "http/regions.h"
 
+void cz_regions_limit(const cz_regions_t *regions, catzilla_region_t *region, size_t held)
+{
+    catzilla_region_set_limit(region, held < regions->limit ? regions->limit - held : 0);
+}
+
 catzilla_region_t *cz_regions_take(cz_regions_t *regions, size_t held)
 {
     catzilla_region_t *region = NULL;
@@ -8,7 +13,7 @@ catzilla_region_t *cz_regions_take(cz_regions_t *regions, size_t held)
         region = regions->spare[--regions->count];
     else if (catzilla_region_create(CATZILLA_MEMORY_REQUEST, &region) != 0)
         return NULL;
-    catzilla_region_set_limit(region, held < regions->limit ? regions->limit - held : 0);
+    cz_regions_limit(regions, region, held);
     return region;
 }
 

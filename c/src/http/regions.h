@@ -17,6 +17,9 @@ typedef struct cz_regions {
  */
 catzilla_region_t *cz_regions_take(cz_regions_t *regions, size_t held);
 
+/* What the region may have beside `held` bytes, from now on. */
+void cz_regions_limit(const cz_regions_t *regions, catzilla_region_t *region, size_t held);
+
 /* Ends all blocks of a region, its cleanups run, and keeps or destroys it. NULL does nothing. */
 void cz_regions_give(cz_regions_t *regions, catzilla_region_t *region);
 

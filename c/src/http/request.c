@@ -84,13 +84,39 @@ void cz_request_end_region(catzilla_request_t *request)
     request->region = NULL;
 }
 
+static void form_forget(catzilla_request_t *request)
+{
+    request->form.parsed = false;
+    request->form.count = 0;
+}
+
 /* Pairs parsed before are slices of where the bytes were; those of a head apart stay there. */
 static void pairs_forget(catzilla_request_t *request)
 {
+    form_forget(request);
     if (request->message.head_apart)
         return;
-    request->query.parsed = request->form.parsed = request->cookies.parsed = false;
-    request->query.count = request->form.count = request->cookies.count = 0;
+    request->query.parsed = request->cookies.parsed = false;
+    request->query.count = request->cookies.count = 0;
+}
+
+void cz_request_limit_kept(catzilla_request_t *request)
+{
+    cz_message_t *message = &request->message;
+    size_t most = message->limits->max_memory, held = message->head.end;
+    if (request->region != NULL)
+        held += catzilla_region_high_water(request->region);
+    uint64_t room = held < most ? most - held : 0;
+    if (request->reader == NULL && room < message->max_body_bytes)
+        message->max_body_bytes = room;
+}
+
+void cz_request_body_came(catzilla_request_t *request)
+{
+    form_forget(request);
+    if (request->region != NULL)
+        cz_regions_limit(request->regions, request->region,
+                         request->message.head.end + request->message.body_size);
 }
 
 int cz_request_detach(catzilla_request_t *request)

@@ -72,6 +72,12 @@ size_t cz_request_memory(const catzilla_request_t *request);
  */
 int cz_request_set_apart(catzilla_request_t *request);
 
+/* A body that nobody reads as it comes is kept, and counts among what the request may hold. */
+void cz_request_limit_kept(catzilla_request_t *request);
+
+/* The body is there as a whole, after some have looked at the request without it. */
+void cz_request_body_came(catzilla_request_t *request);
+
 /* Keeps a complete head alone, in the request's memory unless it is apart; CATZILLA_ERR_NOMEM. */
 int cz_request_keep_head(catzilla_request_t *request);
 

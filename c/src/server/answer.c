@@ -185,11 +185,14 @@ void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *resp
     plain(connection, response, lack ? 503 : 500);
 }
 
-static bool enter_chain(cz_connection_t *connection, catzilla_response_t *response)
+/* Goes on from the last one that was entered, up to the first that needs a body yet to come. */
+static bool enter_chain(cz_connection_t *connection, catzilla_response_t *response, bool has_body)
 {
     catzilla_request_t *request = connection->request;
-    for (size_t i = 0; i < request->chain->count; i++) {
-        const cz_middleware_t *middleware = request->chain->links[i];
+    while (request->entered < request->chain->count) {
+        const cz_middleware_t *middleware = request->chain->links[request->entered];
+        if (!has_body && !middleware->early)
+            break;
         request->entered++;
         int rc = middleware->before == NULL
                      ? 0
@@ -207,7 +210,14 @@ static bool enter(cz_connection_t *connection, catzilla_response_t *response,
                   const catzilla_group_t *group)
 {
     connection->request->chain = group->chain;
-    return group->chain == NULL || enter_chain(connection, response);
+    return group->chain == NULL || enter_chain(connection, response, true);
+}
+
+bool cz_connection_enter_early(cz_connection_t *connection, catzilla_response_t *response)
+{
+    catzilla_request_t *request = connection->request;
+    request->chain = ((const cz_route_target_t *)request->route)->group->chain;
+    return enter_chain(connection, response, false);
 }
 
 void cz_connection_leave(catzilla_response_t *response)

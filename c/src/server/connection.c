@@ -306,15 +306,6 @@ void cz_connection_wait_input(cz_connection_t *connection)
         cz_connection_wait(connection, wait);
 }
 
-/* A body that nobody reads as it comes is kept, and counts among what the request may hold. */
-static void body_limit(const cz_connection_t *connection, cz_message_t *message)
-{
-    size_t most = connection->worker->limits.max_memory;
-    uint64_t room = message->body < most ? most - message->body : 0;
-    if (connection->early == NULL && room < message->max_body_bytes)
-        message->max_body_bytes = room;
-}
-
 /* The head is complete and a body follows, `more` of which has come already. */
 static void on_head(cz_connection_t *connection, bool more)
 {
@@ -322,8 +313,8 @@ static void on_head(cz_connection_t *connection, bool more)
     cz_connection_early_begin(connection, waits);
     if (connection->request == NULL || connection->ends || connection->closing)
         return;
-    cz_message_t *message = &connection->request->message;
-    body_limit(connection, message);
+    cz_request_limit_kept(connection->request);
+    const cz_message_t *message = &connection->request->message;
     if (message->head.content_length > message->max_body_bytes)
         cz_connection_refuse(connection, 413);
     else if (waits)

@@ -15,7 +15,7 @@ typedef struct cz_connection {
     struct cz_connection *flush_next;
     cz_deadline_t deadline;
     catzilla_request_t *request;  /* being read; NULL between requests */
-    catzilla_response_t *early;   /* of a streaming route, while its body is read */
+    catzilla_response_t *early;   /* begun with the head, while the body is read */
     catzilla_response_t *pending; /* put off or streamed; nothing is parsed meanwhile */
     char *own; /* bytes that could not be dealt with within one read; request class */
     size_t own_size;
@@ -59,6 +59,9 @@ void cz_connection_answer_unrouted(cz_connection_t *connection, catzilla_respons
 
 /* Runs the handler that the router led to, and what is around it. */
 void cz_connection_run(cz_connection_t *connection, catzilla_response_t *response);
+
+/* Runs what comes before the handler as far as it does without the body; false: answered. */
+bool cz_connection_enter_early(cz_connection_t *connection, catzilla_response_t *response);
 
 /* Logs a handler's code and answers 500. */
 void cz_connection_failed(cz_connection_t *connection, catzilla_response_t *response, int rc);
@@ -111,8 +114,9 @@ void cz_connection_raw_data(cz_connection_t *connection, char *data, size_t size
 bool cz_connection_raw_end(cz_connection_t *connection);
 
 /*
- * early.c: runs the handler of a streaming route on a complete head, if it leads to one; and where
- * the peer `waits` to be told to go on with a body that no route is for, answers.
+ * early.c: runs the handler of a streaming route on a complete head, if it leads to one. Where the
+ * peer `waits` to be told to go on with its body it answers if no route is for that, and runs the
+ * middleware that does without the body.
  */
 void cz_connection_early_begin(cz_connection_t *connection, bool waits);
 void cz_connection_early_data(cz_connection_t *connection);

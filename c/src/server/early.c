@@ -1,7 +1,8 @@
 /*
- * What is answered before the body is there: a peer that waits with a body which nothing takes, and
- * streaming routes, whose handler runs when the head is complete, and its reader takes the body as
- * it comes. The response is made with the head then and waits for the body's end.
+ * What is answered before the body is there: a peer that waits with a body which nothing takes, or
+ * which some middleware refuses, and streaming routes, whose handler runs when the head is
+ * complete, and its reader takes the body as it comes. The response is made with the head then and
+ * waits for the body's end; without a reader what is left of the chain runs there.
  */
 #include "server/connection.h"
 
@@ -25,8 +26,10 @@ void cz_connection_early_begin(cz_connection_t *connection, bool waits)
         return;
     int rc = cz_request_route(request, routes->router, &result, &allow);
     bool found = rc == 0 && result == CATZILLA_ROUTER_FOUND;
+    const cz_route_target_t *target = request->route;
+    bool streams = found && target->streaming;
     /* Who does not wait has the body on its way, and may keep the connection. */
-    if (found ? !((cz_route_target_t *)request->route)->streaming : !waits)
+    if (found ? !streams && !(waits && cz_route_begins_early(target)) : !waits)
         return;
     if (found && cz_request_set_apart(request) != 0) {
         cz_connection_refuse(connection, 503);
@@ -38,6 +41,11 @@ void cz_connection_early_begin(cz_connection_t *connection, bool waits)
         return;
     }
     connection->early = response;
+    if (found && !streams) {
+        if (!cz_connection_enter_early(connection, response))
+            refuse_rest(connection);
+        return;
+    }
     if (found)
         cz_connection_run(connection, response);
     else
@@ -55,7 +63,7 @@ static int tell(catzilla_request_t *request, catzilla_response_t *response,
 void cz_connection_early_data(cz_connection_t *connection)
 {
     catzilla_request_t *request = connection->request;
-    if (connection->early == NULL)
+    if (connection->early == NULL || request->reader == NULL)
         return;
     catzilla_slice_t data = catzilla_request_body(request);
     if (data.size == 0)
@@ -86,9 +94,14 @@ void cz_connection_early_end(cz_connection_t *connection)
     catzilla_response_t *response = connection->early;
     /* From here on the reply may be put off or streamed. */
     connection->early = NULL;
-    int rc = tell(connection->request, response, CATZILLA_BODY_END, none);
-    if (rc != 0 && response->phase == CZ_REPLY_BUILDING)
-        cz_connection_failed(connection, response, rc);
+    if (connection->request->reader == NULL) {
+        cz_request_body_came(connection->request);
+        cz_connection_run(connection, response);
+    } else {
+        int rc = tell(connection->request, response, CATZILLA_BODY_END, none);
+        if (rc != 0 && response->phase == CZ_REPLY_BUILDING)
+            cz_connection_failed(connection, response, rc);
+    }
     cz_connection_settle(connection, response);
 }
 
@@ -101,7 +114,8 @@ void cz_connection_early_lost(cz_connection_t *connection)
         return;
     /* A reader that resumes now would be called again, and for a request that is about to go. */
     connection->parsing = true;
-    tell(connection->request, NULL, CATZILLA_BODY_ABORTED, none);
+    if (connection->request->reader != NULL)
+        tell(connection->request, NULL, CATZILLA_BODY_ABORTED, none);
     connection->parsing = parsing;
     connection->early = NULL;
     cz_response_destroy(response);

@@ -136,8 +136,8 @@ static int chains_make(cz_routes_t *routes)
     return rc;
 }
 
-int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzilla_after_fn after,
-                       void *user_data)
+static int use(catzilla_group_t *group, catzilla_before_fn before, catzilla_after_fn after,
+               void *user_data, bool early)
 {
     if (group->routes->sealed)
         return CATZILLA_ERR_STATE;
@@ -148,6 +148,7 @@ int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzi
     middleware->before = before;
     middleware->after = after;
     middleware->user_data = user_data;
+    middleware->early = early;
     cz_middleware_t *last = group->last;
     if (last == NULL)
         group->first = middleware;
@@ -164,6 +165,24 @@ int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzi
     group->last = last;
     catzilla_static_free(middleware);
     return rc;
+}
+
+int catzilla_group_use(catzilla_group_t *group, catzilla_before_fn before, catzilla_after_fn after,
+                       void *user_data)
+{
+    return use(group, before, after, user_data, false);
+}
+
+int catzilla_group_use_early(catzilla_group_t *group, catzilla_before_fn before,
+                             catzilla_after_fn after, void *user_data)
+{
+    return use(group, before, after, user_data, true);
+}
+
+bool cz_route_begins_early(const cz_route_target_t *target)
+{
+    const cz_chain_t *chain = target->group->chain;
+    return chain != NULL && chain->count > 0 && ((const cz_middleware_t *)chain->links[0])->early;
 }
 
 static int pattern_join(const catzilla_group_t *group, const char *pattern, char **out)

@@ -20,6 +20,7 @@ typedef struct cz_middleware {
     catzilla_before_fn before;
     catzilla_after_fn after;
     void *user_data;
+    bool early; /* does without the body */
 } cz_middleware_t;
 
 typedef struct cz_routes cz_routes_t;
@@ -47,6 +48,9 @@ struct cz_routes {
 
 int cz_routes_open(cz_routes_t *routes, const catzilla_server_options_t *options);
 void cz_routes_close(cz_routes_t *routes);
+
+/* Whether what runs around the handler begins with what does without the body. */
+bool cz_route_begins_early(const cz_route_target_t *target);
 
 /* Whether a path that no route has would be the root of one that takes the rest of a path. */
 bool cz_routes_want_slash(const cz_routes_t *routes, catzilla_request_t *request);
