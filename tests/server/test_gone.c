@@ -126,6 +126,55 @@ static void a_reset_is_told_at_once(void **state)
     serve(reset, GET GET);
 }
 
+/* More than is read ahead, so that the server does not read to the end. */
+static void say_much(int fd)
+{
+    static char much[65536];
+    memset(much, 'x', sizeof much);
+    assert_true(stepped_send(fd, much, sizeof much));
+    turn(10);
+}
+
+static void reset_unread(uint16_t port, void *data)
+{
+    size_t open = stepped_descriptors();
+    (void)data;
+    int fd = ask(port, GET);
+    say_much(fd);
+    close(fd);
+    stepped_until_open(open);
+    turn(1);
+    assert_int_equal(gone, 1);
+    complete();
+    turn(3);
+}
+
+static void wait_unread(uint16_t port, void *data)
+{
+    char reply[2048];
+    uint64_t since = stepped_now_ms();
+    (void)data;
+    int fd = ask(port, GET "GET /");
+    say_much(fd);
+    while (stepped_now_ms() - since < 3 * WINDOW_MS) {
+        stepped_turn();
+        usleep(10000);
+    }
+    assert_int_equal(gone, 0);
+    complete();
+    reply[stepped_drain(fd, reply, sizeof reply - 1)] = '\0';
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+    assert_non_null(strstr(reply, "HTTP/1.1 414"));
+    close(fd);
+}
+
+static void one_that_is_not_read_to_the_end_is_looked_after(void **state)
+{
+    (void)state;
+    serve(reset_unread, NULL);
+    serve(wait_unread, NULL);
+}
+
 static void reset_and_complete(uint16_t port, void *data)
 {
     size_t open = stepped_descriptors();
@@ -316,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reset_is_told_at_once),
+        cmocka_unit_test(one_that_is_not_read_to_the_end_is_looked_after),
         cmocka_unit_test(who_is_told_may_complete_right_there),
         cmocka_unit_test(a_peer_that_has_closed_its_half_is_not_gone),
         cmocka_unit_test(one_that_has_closed_altogether_is_after_a_while),

@@ -83,6 +83,24 @@ static void ask_and_leave(uint16_t port, void *data)
         stepped_turn();
 }
 
+/* Some who are not read to the end leave by a reset, and some in order. */
+static void say_much_and_leave(uint16_t port, void *data)
+{
+    static const char much[65536];
+    size_t open = stepped_descriptors();
+    for (int i = 0; i < 4; i++) {
+        int fd = ask(port, data);
+        assert_true(stepped_send(fd, much, sizeof much));
+        for (int n = 0; n < 10; n++)
+            stepped_turn();
+        if (i % 2 == 0)
+            leave(fd);
+        else
+            close(fd);
+    }
+    stepped_until_open(open);
+}
+
 static void a_peer_that_has_left_gives_its_place_back(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -92,6 +110,7 @@ static void a_peer_that_has_left_gives_its_place_back(void **state)
     serve(&options, ask_and_leave, "GET /open HTTP/1.1\r\nHost: a\r\n\r\n");
     serve(&options, ask_and_leave, "GET /open HTTP/1.0\r\n\r\n");
     serve(&options, ask_and_leave, "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n");
+    serve(&options, say_much_and_leave, "GET /open HTTP/1.1\r\nHost: a\r\n\r\n");
     serve(&options, ask_and_leave, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /late HTTP/1.0\r\n\r\n");
     /* The output of the first holds the reading back for a while. */
     options.max_output_bytes = 1;

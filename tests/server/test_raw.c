@@ -168,6 +168,26 @@ static void an_owner_that_pauses_holds_its_peer_back(void **state)
     serve_listener(NULL, hold_back, NULL);
 }
 
+static void leave_unread(uint16_t port, void *data)
+{
+    size_t open = stepped_descriptors();
+    (void)data;
+    int fd = upgrade(port, UPGRADE("/listen"));
+    assert_true(stepped_send(fd, "a", 1));
+    turn(4);
+    assert_int_equal(heard, 1); /* and has paused */
+    close(fd);
+    stepped_until_open(open);
+}
+
+static void a_peer_that_resets_is_missed_by_an_owner_that_pauses(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    (void)state;
+    options.half_closed_timeout_ms = 200;
+    serve_listener(&options, leave_unread, NULL);
+}
+
 static void say_nothing(uint16_t port, void *data)
 {
     size_t open = stepped_descriptors();
@@ -216,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_is_heard_after_output_has_held_it_back),
         cmocka_unit_test(an_owner_that_pauses_holds_its_peer_back),
+        cmocka_unit_test(a_peer_that_resets_is_missed_by_an_owner_that_pauses),
         cmocka_unit_test(an_owner_that_has_no_last_word_is_not_waited_for),
         cmocka_unit_test(an_end_that_came_before_the_upgrade_is_told),
     };

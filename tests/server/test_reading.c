@@ -122,10 +122,14 @@ static int hello(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_body(response, CATZILLA_SLICE("Hello, World!"));
 }
 
+#define WINDOW_MS 200u
+
 static void serve(void (*script)(uint16_t port, void *data), void *data)
 {
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    options.half_closed_timeout_ms = WINDOW_MS;
+    assert_int_equal(catzilla_server_create(&options, &server), 0);
     assert_int_equal(catzilla_server_route(server, "GET", "/", hello, NULL), 0);
     assert_int_equal(
         catzilla_server_route_streaming(server, "POST", "/in/{first}/{second}", keeps, NULL), 0);
@@ -287,11 +291,56 @@ static void who_pauses_for_good_is_told_that_all_is_lost(void **state)
     assert_int_equal(told[CATZILLA_BODY_ABORTED], 1);
 }
 
+static const char post_one[] = "POST /pause HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\na";
+
+static void reset_paused(uint16_t port, void *data)
+{
+    size_t open = stepped_descriptors();
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, post_one, sizeof post_one - 1));
+    turn(4);
+    assert_non_null(paused);
+    close(fd);
+    stepped_until_open(open);
+    assert_int_equal(told[CATZILLA_BODY_ABORTED], 1);
+}
+
+/* It has sent all that it has to, and waits. */
+static void close_half_paused(uint16_t port, void *data)
+{
+    char reply[512];
+    uint64_t since = stepped_now_ms();
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, post_one, sizeof post_one - 1));
+    shutdown(fd, SHUT_WR);
+    turn(4);
+    assert_non_null(paused);
+    while (stepped_now_ms() - since < 4 * WINDOW_MS) {
+        stepped_turn();
+        usleep(10000);
+    }
+    go_on();
+    assert_true(stepped_drain(fd, reply, sizeof reply) >= 12);
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+    assert_int_equal(told[CATZILLA_BODY_ABORTED], 0);
+    close(fd);
+}
+
+static void who_pauses_misses_a_reset_alone(void **state)
+{
+    (void)state;
+    serve(reset_paused, NULL);
+    serve(close_half_paused, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_handler_took_stays_until_the_reply),
         cmocka_unit_test(who_pauses_is_not_told_of_the_end),
+        cmocka_unit_test(who_pauses_misses_a_reset_alone),
         cmocka_unit_test(who_pauses_for_good_is_told_that_all_is_lost),
     };
     return cmocka_run_group_tests_name("reading", tests, NULL, NULL);

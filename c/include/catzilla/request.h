@@ -244,7 +244,8 @@ CATZILLA_API void catzilla_request_limit_body(catzilla_request_t *request, uint6
  * Stops the reading of a body, or of what the peer sends after an upgrade, for a reader that cannot
  * keep up. Of a body neither a piece nor the end comes before catzilla_request_resume(), but
  * CATZILLA_BODY_ABORTED may; of a raw connection a piece that has been read already may still come.
- * Meanwhile body_timeout_ms stands still, and nobody sees whether the peer has left.
+ * Meanwhile body_timeout_ms stands still. That the peer has reset the connection is seen after
+ * half_closed_timeout_ms at the latest, that it has closed its half is not.
  * Threads: the request's loop.
  */
 CATZILLA_API void catzilla_request_pause(catzilla_request_t *request);

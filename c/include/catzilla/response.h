@@ -144,8 +144,9 @@ CATZILLA_API void catzilla_response_complete(catzilla_response_t *response, int 
  * which nobody waits any more can stop: its peer has reset it, a deadline has passed, or the server
  * stops. The reply is still to be completed. A peer that has closed its half alone may wait for the
  * reply; one that takes nothing is given up after half_closed_timeout_ms, and that is when it
- * counts as gone. Nothing is seen of a peer that has sent more than 16 KiB behind its request. NULL
- * takes the call back, and so does catzilla_response_stream(), whose on_close comes in its place.
+ * counts as gone; as long may it take to see a reset of one that has sent more than 16 KiB behind
+ * its request. NULL takes the call back, and so does catzilla_response_stream(), whose on_close
+ * comes in its place.
  * Memory:  borrows `user_data` until the request has ended, which the loop sees to some time after
  *          catzilla_response_complete(): what lies in the request's region lives that long.
  * Threads: the request's loop, once the reply is put off, and `call` runs there, once at most. It

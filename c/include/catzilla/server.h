@@ -96,7 +96,8 @@ typedef struct catzilla_server_options {
                                    connection is closed when the reply is handed to the system */
     uint32_t linger_total_ms;   /* the same in all, however much it says; 0: no more than that */
     uint32_t half_closed_timeout_ms; /* a reply put off or streamed whose peer has closed its half,
-                                        as one does that has left, and takes nothing: closed */
+                                        as one does that has left, and takes nothing: closed; and
+                                        how often peers that are not read from now are looked at */
     uint32_t keepalive_ms;           /* after as long a silence the system asks whether the peer is
                                         still there, and after twice as long it is given up */
 } catzilla_server_options_t;

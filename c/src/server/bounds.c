@@ -59,11 +59,25 @@ static bool may_linger(const cz_connection_t *connection)
            cz_socket_has_input(connection->fd);
 }
 
+/*
+ * Nobody reads from the connection now, and so nobody has seen its peer leave. One that has closed
+ * its half may have sent all of a body whose reader pauses; any other asked for what it does not
+ * take.
+ */
+static bool may_be_there(const cz_connection_t *connection)
+{
+    const catzilla_response_t *pending = connection->pending;
+    const catzilla_request_t *request = pending == NULL ? connection->request : pending->request;
+    bool pauses = request != NULL && request->paused;
+    return !connection->peer_ended && !cz_socket_is_left(connection->fd, !pauses);
+}
+
 void cz_connection_expired(cz_connection_t *connection, cz_wait_t wait)
 {
     uint32_t window = connection->worker->deadlines.timeout_ms[wait];
     if (moved_enough(connection, wait, window) ||
-        (wait == CZ_WAIT_LINGER && may_linger(connection))) {
+        (wait == CZ_WAIT_LINGER && may_linger(connection)) ||
+        (wait == CZ_WAIT_HALF_CLOSED && may_be_there(connection))) {
         cz_connection_wait(connection, wait);
         return;
     }

@@ -176,6 +176,7 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     if (cz_connection_is_raw(connection)) {
         cz_connection_raw_data(connection, buffer->base, (size_t)size);
         read_settle(connection);
+        cz_connection_wait_input(connection);
         return;
     }
     /* Behind what has come more may be on its way. */
@@ -293,7 +294,7 @@ void cz_connection_wait_input(cz_connection_t *connection)
         return;
     /* A reply put off or streamed, and a body whose reader pauses, take their handler's time. */
     if (connection->pending != NULL || (request != NULL && request->paused))
-        wait = connection->peer_ended ? CZ_WAIT_HALF_CLOSED : CZ_WAIT_NOTHING;
+        wait = connection->reading ? CZ_WAIT_NOTHING : CZ_WAIT_HALF_CLOSED;
     else if (connection->lingers)
         return;
     else if (request != NULL)

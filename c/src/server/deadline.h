@@ -11,7 +11,7 @@ typedef enum cz_wait {
     CZ_WAIT_HEAD,
     CZ_WAIT_BODY,
     CZ_WAIT_WRITE,
-    CZ_WAIT_HALF_CLOSED, /* for the reply, with a peer that may have left */
+    CZ_WAIT_HALF_CLOSED, /* with a peer that may have left: half closed, or not read from now */
     CZ_WAIT_LINGER,      /* for the peer to close, after the last reply */
     CZ_WAIT_KINDS
 } cz_wait_t;

@@ -2,6 +2,7 @@
  * Listening. One worker has one plain socket. For several the first is bound plainly too, so that
  * a taken port is an error; only then it allows SO_REUSEPORT, and the others join it.
  */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include "server/socket.h"
 
 #include <catzilla/errors.h>
@@ -282,6 +283,18 @@ bool cz_socket_has_input(int fd)
 {
     int bytes = 0;
     return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+bool cz_socket_is_left(int fd, bool half)
+{
+    short ended = 0;
+#ifdef POLLRDHUP
+    ended = half ? POLLRDHUP : 0;
+#else
+    (void)half;
+#endif
+    struct pollfd polled = {fd, ended, 0};
+    return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLERR | POLLHUP | ended)) != 0;
 }
 
 bool cz_socket_shares(int fd, int other)

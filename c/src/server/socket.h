@@ -52,6 +52,9 @@ int64_t cz_socket_unsent(int fd);
 /* Whether bytes have come that nobody has read; an end is none. */
 bool cz_socket_has_input(int fd);
 
+/* Whether the peer has reset the connection or, with `half`, has closed its half of it. */
+bool cz_socket_is_left(int fd, bool half);
+
 /* Closes them. */
 void cz_socket_drop(int *fds, uint32_t count);
 
