@@ -15,6 +15,7 @@
 #define HOST  "Host: a\r\nX-Who: me\r\n\r\n"
 
 static char large[LARGE];
+static char noise[4096] = "GET /"; /* the beginning of a long target */
 
 /* Records in the order of their coming. */
 typedef struct record {
@@ -42,11 +43,19 @@ static void take(const catzilla_access_t *access, void *user_data)
     record->body_bytes = access->body_bytes;
 }
 
+static int regions_ended;
+
+static void region_ended(void *data)
+{
+    (void)data;
+    regions_ended++;
+}
+
 static int borrowed(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
     catzilla_slice_t body = {large, LARGE};
     (void)user_data;
-    if (catzilla_request_scratch(request, 100) == NULL)
+    if (catzilla_region_add_cleanup(catzilla_request_region(request), region_ended, NULL) != 0)
         return CATZILLA_ERR_NOMEM;
     return catzilla_response_body_borrow(response, body, NULL, NULL);
 }
@@ -82,21 +91,36 @@ static int later(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_defer(response);
 }
 
+static catzilla_response_t *streamed;
+
+static void stream_closed(int result, void *user_data)
+{
+    (void)result, (void)user_data;
+    streamed = NULL;
+}
+
+static int stream(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request, (void)user_data;
+    stream.on_close = stream_closed;
+    streamed = response;
+    return catzilla_response_stream(response, &stream);
+}
+
 static void serve(void (*script)(uint16_t port, void *data), void *data)
 {
     static const struct {
         const char *path;
         catzilla_handler_t handler;
-    } route[] = {{"/borrowed", borrowed},
-                 {"/pieces", pieces},
-                 {"/file", file},
-                 {"/small", small},
-                 {"/later", later}};
+    } route[] = {{"/borrowed", borrowed}, {"/pieces", pieces}, {"/file", file},
+                 {"/small", small},       {"/later", later},   {"/stream", stream}};
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
     catzilla_server_t *server;
     size_t request_bytes;
     options.access = take;
     record_count = 0;
+    regions_ended = 0;
     assert_int_equal(catzilla_server_create(&options, &server), 0);
     for (size_t i = 0; i < sizeof route / sizeof *route; i++)
         assert_int_equal(
@@ -130,12 +154,20 @@ static void take_all(uint16_t port, void *data)
 {
     char *reply = malloc(LARGE + 4096);
     assert_non_null(reply);
+    memset(noise + 5, 'x', sizeof noise - 5);
     for (size_t i = 0; i < 3; i++) {
         char text[128];
         snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n" HOST, kinds[i]);
         int fd = ask(port, text);
         stepped_receive(fd, reply, 2000, 1000);
         assert_int_equal(record_count, i);
+        /* What its handler took has ended, and the buffer that it was read into is another's. */
+        assert_int_equal(regions_ended, 1);
+        int other = stepped_connect(port);
+        assert_true(stepped_send(other, noise, sizeof noise));
+        for (int turns = 0; turns < 4; turns++)
+            stepped_turn();
+        close(other);
         shutdown(fd, SHUT_WR);
         stepped_drain(fd, reply, LARGE + 4096);
         assert_int_equal(record_count, i + 1);
@@ -200,6 +232,39 @@ static void each_of_pipelined_replies_is_told_once(void **state)
     serve(pipeline, NULL);
 }
 
+/* Writes what the system takes and some more, of which the peer reads little. */
+static void leave_a_stream(uint16_t port, void *data)
+{
+    const catzilla_slice_t piece = {large, 65536};
+    char reply[2000];
+    uint64_t written = 0;
+    size_t open = stepped_descriptors();
+    (void)data;
+    streamed = NULL;
+    int fd = ask(port, "GET /stream HTTP/1.1\r\n" HOST);
+    while (streamed == NULL)
+        stepped_turn();
+    for (int full = 0; full < 20;) {
+        int rc = catzilla_response_write(streamed, piece);
+        assert_true(rc >= 0 || rc == CATZILLA_ERR_LIMIT);
+        written += rc >= 0 ? piece.size : 0;
+        full = rc == 0 ? 0 : full + 1;
+        stepped_turn();
+    }
+    stepped_receive(fd, reply, sizeof reply, sizeof reply);
+    close(fd);
+    stepped_until_open(open);
+    assert_null(streamed);
+    assert_int_equal(record_count, 1);
+    expect_record(0, "/stream", 1000, written - 4 * piece.size);
+}
+
+static void a_stream_that_is_cut_off_is_told_with_what_was_sent(void **state)
+{
+    (void)state;
+    serve(leave_a_stream, NULL);
+}
+
 static void leave_before_it_is_made(uint16_t port, void *data)
 {
     size_t open = stepped_descriptors();
@@ -230,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_reply_is_told_when_its_last_byte_has_gone),
         cmocka_unit_test(a_reply_that_is_cut_off_is_told_with_what_was_sent),
+        cmocka_unit_test(a_stream_that_is_cut_off_is_told_with_what_was_sent),
         cmocka_unit_test(each_of_pipelined_replies_is_told_once),
         cmocka_unit_test(a_reply_that_was_put_off_and_nobody_took_is_told),
     };

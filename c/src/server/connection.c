@@ -51,9 +51,10 @@ static void on_closed(uv_handle_t *handle)
         connection->next->previous = connection->previous;
     cz_worker_flush_never(worker, connection);
     cz_drain_count(connection);
+    uint64_t unsent = connection->output.queued;
     cz_output_drop(&connection->output, &worker->responses);
     cz_connection_early_lost(connection);
-    bool released = cz_connection_pending_lost(connection);
+    bool released = cz_connection_pending_lost(connection, unsent);
     request_release(connection);
     own_release(connection);
     if (released)

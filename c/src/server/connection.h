@@ -100,8 +100,9 @@ void cz_connection_completed(catzilla_response_t *response);
 void cz_connection_pending_sent(cz_connection_t *connection);
 void cz_connection_pending_drained(cz_connection_t *connection);
 
-/* The connection is closed; false where another thread still has the reply. */
-bool cz_connection_pending_lost(cz_connection_t *connection);
+/* The connection is closed, with `unsent` bytes of output; false where another thread still has the
+ * reply. */
+bool cz_connection_pending_lost(cz_connection_t *connection, uint64_t unsent);
 
 /* After an upgrade bytes go to the stream's owner, unparsed. */
 static inline bool cz_connection_is_raw(const cz_connection_t *connection)

@@ -207,15 +207,16 @@ static int on_inform(catzilla_response_t *response, catzilla_slice_t link)
 const cz_reply_ops_t cz_connection_reply_ops = {on_defer, on_complete, on_begin,  on_write,
                                                 on_end,   on_abort,    on_inform, on_watch};
 
-/* Ends a streamed reply, and tells its owner how. */
-static void stream_close(cz_connection_t *connection, int result)
+/* Ends a streamed reply, of which some may be `unsent`, and tells its owner how. */
+static void stream_close(cz_connection_t *connection, int result, uint64_t unsent)
 {
     catzilla_response_t *response = connection->pending;
     catzilla_request_t *request = response->request;
     catzilla_stream_t stream = response->stream;
     connection->pending = NULL;
     connection->began_ms = 0;
-    cz_report(connection, request, response->status, response->length);
+    uint64_t sent = unsent < response->length ? response->length - unsent : 0;
+    cz_report(connection, request, response->status, sent);
     cz_response_destroy(response);
     cz_request_destroy(request);
     connection->requests++;
@@ -225,11 +226,11 @@ static void stream_close(cz_connection_t *connection, int result)
 
 void cz_connection_pending_sent(cz_connection_t *connection)
 {
-    stream_close(connection, 0);
+    stream_close(connection, 0, 0);
     cz_connection_resume(connection);
 }
 
-bool cz_connection_pending_lost(cz_connection_t *connection)
+bool cz_connection_pending_lost(cz_connection_t *connection, uint64_t unsent)
 {
     const catzilla_response_t *response = connection->pending;
     if (response == NULL)
@@ -240,7 +241,7 @@ bool cz_connection_pending_lost(cz_connection_t *connection)
             response->gone(response->gone_data);
         return false;
     }
-    stream_close(connection, CATZILLA_ERR_CLOSED);
+    stream_close(connection, CATZILLA_ERR_CLOSED, unsent);
     return true;
 }
 
