@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -268,6 +269,43 @@ static void signals_are_watched_in_the_caller_s_loop(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static catzilla_server_t *told_of;
+
+static void destroy_when_told(int level, const char *message, void *user_data)
+{
+    (void)level;
+    (void)user_data;
+    assert_non_null(strstr(message, "accept failed"));
+    catzilla_server_destroy(told_of);
+}
+
+/* The listener is about to wait for a descriptor when it is closed. */
+static void who_is_told_that_nobody_is_accepted_may_destroy(void **state)
+{
+    catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
+    struct rlimit before;
+    uv_loop_t loop;
+    int ends = 0;
+    (void)state;
+    options.log = destroy_when_told;
+    options.log_level = CATZILLA_LOG_ERROR;
+    uv_loop_init(&loop);
+    assert_int_equal(catzilla_server_create_in_loop(&options, &loop, count_end, &ends, &told_of),
+                     0);
+    int fd = client_connect(start(told_of));
+    int lowest = dup(0);
+    assert_true(lowest >= 0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit limit = {(rlim_t)lowest, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(fd);
+    assert_int_equal(ends, 1);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void no_loop_and_several_workers_are_refused(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
@@ -294,6 +332,7 @@ int main(void)
         cmocka_unit_test(the_loop_goes_on_without_the_server),
         cmocka_unit_test(a_stream_may_be_given_up_in_any_phase_of_the_loop),
         cmocka_unit_test(signals_are_watched_in_the_caller_s_loop),
+        cmocka_unit_test(who_is_told_that_nobody_is_accepted_may_destroy),
         cmocka_unit_test(no_loop_and_several_workers_are_refused),
     };
     signal(SIGPIPE, SIG_IGN); /* as whoever lends a loop must */

@@ -122,7 +122,8 @@ static void accept_some(cz_listener_t *listener)
         if (cz_gate_leave(&server->gate) && result != ATTEMPT_LACKS)
             cz_server_wake(server);
     }
-    if (result == ATTEMPT_LACKS)
+    /* Who is told of it may have destroyed the server. */
+    if (result == ATTEMPT_LACKS && !listener->worker->stopping)
         wait_for_room(listener);
 }
 
