@@ -214,6 +214,39 @@ static void trailers_have_room_of_their_own(void **state)
     }
 }
 
+/* And what a short one leaves is theirs too. */
+static void trailers_have_what_the_head_leaves(void **state)
+{
+    enum { MANY = 100 };
+    static const struct {
+        unsigned fields;
+        unsigned trailers; /* at most */
+    } row[] = {{2, MANY - 2}, {MANY - 40, 40}, {MANY - 10, CZ_MAX_TRAILERS}};
+    static cz_field_t fields[MANY + CZ_MAX_TRAILERS];
+    static feed_t feed;
+    cz_limits_t wide = limits;
+    (void)state;
+    wide.max_headers = MANY;
+    cz_parser_prepare(&wide);
+    for (size_t i = 0; i < 2 * sizeof row / sizeof *row; i++) {
+        unsigned trailers = row[i / 2].trailers + i % 2;
+        begin(&feed);
+        cz_parser_start(&feed.message, feed.bytes, fields, &wide);
+        give(&feed, "POST / HTTP/1.1\r\nHost: a\r\n", 26);
+        for (unsigned n = 2; n < row[i / 2].fields; n++)
+            give(&feed, "A: b\r\n", 6);
+        give(&feed, "Transfer-Encoding: chunked\r\n\r\n0\r\n", 33);
+        for (unsigned n = 0; n < trailers && feed.result != CZ_PARSE_REFUSED; n++)
+            give(&feed, "T: u\r\n", 6);
+        if (feed.result != CZ_PARSE_REFUSED)
+            give(&feed, "\r\n", 2);
+        if (feed.result != (i % 2 == 0 ? CZ_PARSE_DONE : CZ_PARSE_REFUSED))
+            fail_msg("%u trailers behind %u fields: %d", trailers, row[i / 2].fields, feed.result);
+        if (i % 2 == 0)
+            assert_int_equal(cz_head_trailer_count(&feed.message.head), trailers);
+    }
+}
+
 static void what_follows_a_request_is_left_alone(void **state)
 {
     static const char two[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n";
@@ -284,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_request_byte_by_byte_is_the_same),
         cmocka_unit_test(a_request_survives_a_move_of_its_bytes),
         cmocka_unit_test(trailers_have_room_of_their_own),
+        cmocka_unit_test(trailers_have_what_the_head_leaves),
         cmocka_unit_test(a_head_apart_survives_what_its_buffer_is_used_for),
         cmocka_unit_test(what_follows_a_request_is_left_alone),
         cmocka_unit_test(refusals_are_the_same_wherever_they_are_split),

@@ -24,12 +24,39 @@ static int large(catzilla_request_t *request, catzilla_response_t *response, voi
     return catzilla_response_body_borrow(response, (catzilla_slice_t){page, LARGE}, NULL, NULL);
 }
 
+/* The server ends the connection, and not the peer, who may have more to say. */
+static int last(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    (void)request;
+    (void)user_data;
+    return catzilla_response_close(response);
+}
+
+/* Ended by its owner after the first word, for all that was asked of the reply. */
+static void one_word(catzilla_response_t *response, catzilla_slice_t data, void *user_data)
+{
+    (void)user_data;
+    assert_int_equal(catzilla_response_write(response, data), 0);
+    assert_int_equal(catzilla_response_end(response), 0);
+}
+
+static int upgraded(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
+{
+    catzilla_stream_t stream = CATZILLA_STREAM_INIT;
+    (void)request;
+    (void)user_data;
+    stream.on_data = one_word;
+    assert_int_equal(catzilla_response_close(response), 0);
+    return catzilla_response_upgrade(response, CATZILLA_SLICE("word"), &stream);
+}
+
 static void serve(const catzilla_server_options_t *options,
                   void (*script)(uint16_t port, void *data), void *data)
 {
     catzilla_server_t *server;
     assert_int_equal(catzilla_server_create(options, &server), 0);
     assert_int_equal(catzilla_server_route(server, "GET", "/large", large, NULL), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/last", last, NULL), 0);
     assert_int_equal(stepped_run(server, script, data), 0);
     catzilla_server_destroy(server);
 }
@@ -117,10 +144,71 @@ static void a_peer_that_falls_silent_is_not_waited_for(void **state)
     serve(&options, fall_silent, NULL);
 }
 
+/* Goes on to ask when the reply that ends the connection is there. */
+static void ask_on(uint16_t port, void *data)
+{
+    static const char ask[] = "GET /last HTTP/1.1\r\nHost: a\r\n\r\n";
+    (void)data;
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, ask, sizeof ask - 1));
+    turn(8);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL), sizeof ask - 1);
+        turn(2);
+    }
+    size_t size = stepped_drain(fd, reply, sizeof reply - 1);
+    reply[size] = '\0';
+    assert_memory_equal(reply, "HTTP/1.1 200", 12);
+    assert_null(strstr(reply + 1, "HTTP/1.1"));
+    close(fd);
+}
+
+static void a_peer_that_asks_on_is_not_reset_by_the_last_reply(void **state)
+{
+    (void)state;
+    serve(NULL, ask_on, NULL);
+}
+
+/* A drain counts the connection as one that its owner has yet to end. */
+static void speak_a_word(uint16_t port, void *server)
+{
+    static const char ask[] =
+        "GET /word HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: word\r\n\r\n";
+    int fd = stepped_connect(port);
+    assert_true(stepped_send(fd, ask, sizeof ask - 1));
+    size_t size = stepped_receive(fd, reply, sizeof reply, 30);
+    assert_true(size >= 30);
+    assert_memory_equal(reply, "HTTP/1.1 101", 12);
+    catzilla_server_drain(server, 0);
+    turn(8);
+    assert_true(stepped_send(fd, "word", 4));
+    size = stepped_drain(fd, reply, sizeof reply);
+    assert_true(size >= 4);
+    assert_memory_equal(reply + size - 4, "word", 4);
+    close(fd);
+    turn(8);
+}
+
+static void an_upgraded_connection_is_its_owners_to_end(void **state)
+{
+    catzilla_drain_report_t report = CATZILLA_DRAIN_REPORT_INIT;
+    catzilla_server_t *server;
+    (void)state;
+    assert_int_equal(catzilla_server_create(NULL, &server), 0);
+    assert_int_equal(catzilla_server_route(server, "GET", "/word", upgraded, NULL), 0);
+    assert_int_equal(stepped_run(server, speak_a_word, server), 0);
+    assert_int_equal(catzilla_server_drain_report(server, &report), 0);
+    assert_int_equal(report.finished, 1);
+    assert_int_equal(report.aborted, 0);
+    catzilla_server_destroy(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_that_speaks_on_gets_its_last_reply),
+        cmocka_unit_test(a_peer_that_asks_on_is_not_reset_by_the_last_reply),
+        cmocka_unit_test(an_upgraded_connection_is_its_owners_to_end),
         cmocka_unit_test(a_peer_that_still_uploads_can_read_its_refusal),
         cmocka_unit_test(a_peer_that_falls_silent_is_not_waited_for),
     };

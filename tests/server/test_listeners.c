@@ -451,7 +451,9 @@ static void the_sockets_are_told_while_they_are_open(void **state)
         assert_int_equal(catzilla_server_add_address(host.server, "127.0.0.1", 0), 0);
         assert_int_equal(catzilla_server_add_unix(host.server, path, 0600), 0);
         assert_int_equal(catzilla_server_add_socket(host.server, listening_socket(&adopted)), 0);
+        fd = 0;
         assert_int_equal(catzilla_server_socket_at(host.server, 0, &fd), CATZILLA_ERR_STATE);
+        assert_int_equal(fd, -1);
         host_start(&host);
         for (size_t i = 0; i < workers + 2; i++) {
             struct stat status;
@@ -459,6 +461,9 @@ static void the_sockets_are_told_while_they_are_open(void **state)
             assert_int_equal(fstat(fd, &status), 0);
             assert_true(S_ISSOCK(status.st_mode));
         }
+        assert_int_equal(catzilla_server_socket_at(host.server, workers + 2, &fd),
+                         CATZILLA_ERR_NOT_FOUND);
+        assert_int_equal(fd, -1);
         catzilla_server_drain(host.server, 60000);
         pthread_join((pthread_t)host.thread, NULL);
         assert_int_equal(catzilla_server_drain_report(host.server, &report), 0);
