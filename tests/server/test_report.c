@@ -62,10 +62,10 @@ static int borrowed(catzilla_request_t *request, catzilla_response_t *response, 
 
 static int pieces(catzilla_request_t *request, catzilla_response_t *response, void *user_data)
 {
-    const catzilla_slice_t half = {large, LARGE / 2};
-    const catzilla_slice_t both[] = {half, half};
+    const catzilla_slice_t all[] = {
+        {large, LARGE / 2}, {large, LARGE / 2 - 10}, {large, 10}, {large, 0}};
     (void)request, (void)user_data;
-    return catzilla_response_body_vector(response, both, 2, NULL, NULL);
+    return catzilla_response_body_vector(response, all, 4, NULL, NULL);
 }
 
 static int file(catzilla_request_t *request, catzilla_response_t *response, void *user_data)

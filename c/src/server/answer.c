@@ -37,26 +37,26 @@ void cz_connection_give_up(cz_connection_t *connection)
 }
 
 /*
- * Small pieces are copied, so the last large one carries the release: pieces leave in order, and
- * with it gone none is borrowed any more.
+ * Small pieces are copied, but for one at the end of a large body: the last one carries the release
+ * and, for the access log, the reply's end. Pieces leave in order, and with it gone none is
+ * borrowed any more.
  */
 static int vector_move(cz_output_t *output, cz_pool_t *pool, catzilla_response_t *response)
 {
     const catzilla_slice_t *pieces = (const catzilla_slice_t *)(const void *)response->copied.data;
     size_t count = response->copied.size / sizeof *pieces;
-    size_t last = count;
+    bool is_large = false;
     for (size_t i = 0; i < count; i++)
-        last = pieces[i].size > CZ_OUTPUT_COPIED ? i : last;
+        is_large = is_large || pieces[i].size > CZ_OUTPUT_COPIED;
     for (size_t i = 0; i < count; i++) {
-        int rc = i == last ? cz_output_borrow(output, pool, pieces[i], response->release,
-                                              response->release_data)
-                           : cz_output_borrow(output, pool, pieces[i], NULL, NULL);
+        bool carries = is_large && i + 1 == count;
+        int rc = carries ? cz_output_lend(output, pool, pieces[i], response->release,
+                                          response->release_data)
+                         : cz_output_borrow(output, pool, pieces[i], NULL, NULL);
         if (rc != 0)
             return rc;
-        if (i == last)
-            response->release = NULL; /* the output's now, also if a later piece fails */
     }
-    if (response->release != NULL)
+    if (!is_large && response->release != NULL)
         response->release(response->release_data);
     return 0;
 }

@@ -167,6 +167,20 @@ int cz_output_take(cz_output_t *output, cz_pool_t *pool, cz_buffer_t *buffer)
     return 0;
 }
 
+int cz_output_lend(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
+                   void (*release)(void *), void *release_data)
+{
+    cz_piece_t *piece = piece_add(output, pool, PIECE_BORROWED, 0);
+    if (piece == NULL)
+        return CATZILLA_ERR_NOMEM;
+    piece->data = (char *)data.data;
+    piece->size = data.size;
+    piece->release = release;
+    piece->release_data = release_data;
+    output->queued += data.size;
+    return 0;
+}
+
 int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
                      void (*release)(void *), void *release_data)
 {
@@ -181,15 +195,7 @@ int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data
             release(release_data);
         return 0;
     }
-    cz_piece_t *piece = piece_add(output, pool, PIECE_BORROWED, 0);
-    if (piece == NULL)
-        return CATZILLA_ERR_NOMEM;
-    piece->data = (char *)data.data;
-    piece->size = data.size;
-    piece->release = release;
-    piece->release_data = release_data;
-    output->queued += data.size;
-    return 0;
+    return cz_output_lend(output, pool, data, release, release_data);
 }
 
 int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset, uint64_t length)

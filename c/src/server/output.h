@@ -51,6 +51,10 @@ int cz_output_take(cz_output_t *output, cz_pool_t *pool, cz_buffer_t *buffer);
 int cz_output_borrow(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
                      void (*release)(void *), void *release_data);
 
+/* The same, however small it is. */
+int cz_output_lend(cz_output_t *output, cz_pool_t *pool, catzilla_slice_t data,
+                   void (*release)(void *), void *release_data);
+
 /* Takes `fd` if 0 is returned. */
 int cz_output_file(cz_output_t *output, cz_pool_t *pool, int fd, uint64_t offset, uint64_t length);
 
