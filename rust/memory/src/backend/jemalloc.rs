@@ -39,8 +39,26 @@ pub fn owner_of(address: usize) -> Owner {
     )
 }
 
+/// How many bits of an address jemalloc's map of pages looks at; see `.cargo/config.toml`. It takes a higher
+/// address, which the system gives to nobody who did not ask for one, for the one without the bits above.
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+const ADDRESS_BITS: u32 = 48;
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+const ADDRESS_BITS: u32 = usize::BITS;
+
 #[cold]
 fn owner_by_lookup(address: usize) -> Owner {
+    if address.checked_shr(ADDRESS_BITS).unwrap_or(0) != 0 {
+        return Owner::Foreign;
+    }
     arena::lookup(address).map_or(Owner::Foreign, |id| {
         arena::class_of(id).map_or(Owner::Default, Owner::Class)
     })
@@ -127,4 +145,23 @@ pub unsafe fn free_small(block: NonNull<u8>, size: usize) {
 pub unsafe fn free(block: NonNull<u8>) {
     // SAFETY: the caller's promise.
     unsafe { je::dallocx(block.as_ptr().cast(), je::MALLOCX_TCACHE_NONE) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_beyond_jemallocs_bits_is_foreign() {
+        let _serial = crate::process::prepared_for_test();
+        // SAFETY: the size is not 0; freed below.
+        let block = NonNull::new(unsafe { je::mallocx(100, 0) }).expect("a block");
+        let address = block.as_ptr() as usize;
+        assert_eq!(owner_of(address), Owner::Default);
+        if usize::BITS == 64 {
+            assert_eq!(owner_of(address | 1 << (usize::BITS - 9)), Owner::Foreign);
+        }
+        // SAFETY: made above, and not used afterwards.
+        unsafe { free(block.cast()) };
+    }
 }
