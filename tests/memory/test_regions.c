@@ -66,6 +66,37 @@ static void reset_ends_the_blocks_and_keeps_one_chunk(void **state)
     assert_int_equal(usage_of_all(), 0);
 }
 
+static void a_region_lives_in_its_first_chunk_and_keeps_it(void **state)
+{
+    (void)state;
+    /* There the region is a block of its own. */
+    if (under_address_sanitizer())
+        skip();
+    catzilla_region_t *region = new_region(CATZILLA_MEMORY_REQUEST);
+    const size_t empty = usage_of(CATZILLA_MEMORY_REQUEST);
+    assert_int_equal(catzilla_region_used(region), 0);
+    char *first = catzilla_region_alloc(region, 100);
+    assert_in_range(first - (char *)region, sizeof(catzilla_region_t), 200);
+    memset(first, 0xff, 100);
+    size_t blocks = 1;
+    while (usage_of(CATZILLA_MEMORY_REQUEST) == empty) {
+        char *block = catzilla_region_alloc(region, 100);
+        assert_non_null(block);
+        memset(block, 0xff, 100);
+        blocks++;
+    }
+    assert_int_equal(blocks, (8192 - (size_t)(first - ((char *)region - 16))) / 112 + 1);
+    for (int round = 0; round < 2; round++) {
+        assert_non_null(catzilla_region_alloc(region, 2000));
+        assert_non_null(catzilla_region_alloc(region, 100000));
+        catzilla_region_reset(region);
+        assert_int_equal(usage_of(CATZILLA_MEMORY_REQUEST), empty);
+        assert_ptr_equal(catzilla_region_alloc(region, 100), first);
+    }
+    catzilla_region_destroy(region);
+    assert_int_equal(usage_of_all(), 0);
+}
+
 static void a_region_in_steady_state_makes_no_allocator_call(void **state)
 {
     catzilla_memory_stats_t before;
@@ -406,6 +437,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_apart_and_of_the_class),
         cmocka_unit_test(reset_ends_the_blocks_and_keeps_one_chunk),
+        cmocka_unit_test(a_region_lives_in_its_first_chunk_and_keeps_it),
         cmocka_unit_test(a_region_in_steady_state_makes_no_allocator_call),
         cmocka_unit_test(chunks_are_used_again_by_the_thread),
         cmocka_unit_test(zalloc_gives_zeroes_after_a_reset),

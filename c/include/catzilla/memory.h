@@ -971,7 +971,8 @@ void *catzilla_python_safe_realloc(void *block,
 CATZILLA_API void catzilla_python_safe_free(void *block);
 
 /**
- * Makes an empty region in class `of`. Nothing but the region itself is allocated yet.
+ * Makes an empty region in class `of`. It lives at the start of its first chunk, 8,192 bytes of the
+ * class, which it keeps until it is destroyed.
  *
  * Memory:  `*out` is the caller's; `catzilla_region_destroy` ends it. NULL on failure.
  * Threads: any; the region then belongs to one thread at a time.

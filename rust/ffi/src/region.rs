@@ -18,7 +18,8 @@ unsafe fn from_c<'a>(region: *const catzilla_region_t) -> Option<&'a Region> {
     unsafe { region.cast::<Region>().as_ref() }
 }
 
-/// Makes an empty region in class `of`. Nothing but the region itself is allocated yet.
+/// Makes an empty region in class `of`. It lives at the start of its first chunk, 8,192 bytes of the
+/// class, which it keeps until it is destroyed.
 ///
 /// Memory:  `*out` is the caller's; `catzilla_region_destroy` ends it. NULL on failure.
 /// Threads: any; the region then belongs to one thread at a time.

@@ -3,9 +3,11 @@
 //! The header's inline functions move the cursor themselves; this module sees only what does not fit
 //! before `end`. So a limit costs nothing where it is not met: `end` is drawn in to where it lies. A block
 //! that fits nowhere and is larger than a quarter of a chunk is allocated by itself and kept on a list;
-//! the rest of the chunk goes on serving. In *checked* mode every block is allocated by itself, so that a
-//! tool that watches the allocator (`AddressSanitizer` the system's, this crate's debug mode any) watches
-//! each block.
+//! the rest of the chunk goes on serving. The region itself lies at the start of its first chunk, which it
+//! keeps for as long as it lives: among blocks of its own size, a few regions that outlive a burst would
+//! each keep a slab of such blocks resident. In *checked* mode every block is allocated by itself, the
+//! region too, so that a tool that watches the allocator (`AddressSanitizer` the system's, this crate's
+//! debug mode any) watches each block.
 
 use crate::block;
 use crate::class::Class;
@@ -38,7 +40,6 @@ struct Head {
 
 const HEAD: usize = size_of::<Head>();
 const _: () = assert!(HEAD == ALIGNMENT);
-const CHUNK_ROOM: usize = CHUNK.saturating_sub(HEAD);
 
 /// A cleanup to run. Lives in the region itself, and is thus read before the region's bytes are reused.
 struct Cleanup {
@@ -54,7 +55,7 @@ pub struct Region {
     cursor: Cell<*mut u8>,
     /// Where the bytes end that may be taken without asking; a multiple of [`ALIGNMENT`] from `cursor`.
     end: Cell<*mut u8>,
-    /// The chunk that the cursor is in, and behind it those that are full.
+    /// The chunk that the cursor is in, and behind it those that are full; the last is the region's own.
     chunks: Cell<*mut Head>,
     /// Blocks that were allocated by themselves.
     singles: Cell<*mut Head>,
@@ -68,6 +69,11 @@ pub struct Region {
     checked: bool,
 }
 
+/// What the region takes of its own chunk, behind the head.
+const OWN: usize = size_of::<Region>().next_multiple_of(ALIGNMENT);
+// The shortest room behind a head that there is takes every block that may start a chunk.
+const _: () = assert!(HEAD + OWN + LARGEST_IN_CHUNK <= CHUNK);
+
 impl Region {
     /// Where C finds the cursor.
     pub const CURSOR: usize = core::mem::offset_of!(Self, cursor);
@@ -79,23 +85,64 @@ impl Region {
     /// # Errors
     /// `NoMemory` or `Budget`.
     pub fn create(class: Class) -> Result<NonNull<Self>> {
-        let place = block::alloc(class, size_of::<Self>()).ok_or_else(budget::last_code)?;
-        let region = place.cast::<Self>();
+        let checked = debug::is_on() || is_watched(process::backend());
+        let place = if checked {
+            block::alloc(class, size_of::<Self>())
+        } else {
+            budget::asked(class, CHUNK, block::alloc_chunk(class))
+        };
+        let place = place.ok_or_else(budget::last_code)?;
+        let (chunk, region) = if checked {
+            (null_mut(), place.cast::<Self>())
+        } else {
+            let head = place.cast::<Head>();
+            // SAFETY: a chunk begins with a head, and has room for the region behind it.
+            let behind = unsafe {
+                head.write(Head {
+                    next: null_mut(),
+                    used: 0,
+                });
+                head.add(1)
+            };
+            (head.as_ptr(), behind.cast::<Self>())
+        };
         let new = Self {
             cursor: Cell::new(null_mut()),
             end: Cell::new(null_mut()),
-            chunks: Cell::new(null_mut()),
+            chunks: Cell::new(chunk),
             singles: Cell::new(null_mut()),
             cleanups: Cell::new(null_mut()),
             limit: Cell::new(usize::MAX),
             used_elsewhere: Cell::new(0),
             high_water: Cell::new(0),
             class,
-            checked: debug::is_on() || is_watched(process::backend()),
+            checked,
         };
-        // SAFETY: the block is new, large enough, and aligned to 16.
-        unsafe { region.write(new) };
+        // SAFETY: the place is new, large enough, and aligned to 16.
+        let made = unsafe {
+            region.write(new);
+            region.as_ref()
+        };
+        made.begin();
         Ok(region)
+    }
+
+    /// Puts the cursor before the first block of the chunk, if there is one.
+    fn begin(&self) {
+        let chunk = self.chunks.get();
+        if !chunk.is_null() {
+            self.cursor.set(self.bytes_of(chunk));
+            self.draw_end();
+        }
+    }
+
+    /// The first byte of a chunk that blocks may take.
+    fn bytes_of(&self, chunk: *mut Head) -> *mut u8 {
+        let behind = behind(chunk);
+        if behind.cast_const().cast() == core::ptr::from_ref(self) {
+            return behind.wrapping_add(OWN);
+        }
+        behind
     }
 
     /// The class that its blocks are in.
@@ -115,7 +162,7 @@ impl Region {
         if chunk.is_null() {
             return 0;
         }
-        (self.cursor.get() as usize).wrapping_sub(bytes_of(chunk) as usize)
+        (self.cursor.get() as usize).wrapping_sub(self.bytes_of(chunk) as usize)
     }
 
     /// The most that was in use at once since the region was made.
@@ -135,11 +182,14 @@ impl Region {
         if chunk.is_null() {
             return;
         }
-        let start = bytes_of(chunk);
+        let start = self.bytes_of(chunk);
+        let whole = (chunk as usize)
+            .saturating_add(CHUNK)
+            .saturating_sub(start as usize);
         let in_chunk = self.used_in_chunk();
         let by_limit = self.limit.get().saturating_sub(self.used_elsewhere.get());
-        let room = by_limit.min(CHUNK_ROOM) & !ALIGNMENT.wrapping_sub(1);
-        // SAFETY: at most CHUNK_ROOM, the chunk's bytes; never before the cursor.
+        let room = by_limit.min(whole) & !ALIGNMENT.wrapping_sub(1);
+        // SAFETY: at most the chunk's bytes; never before the cursor.
         self.end.set(unsafe { start.add(room.max(in_chunk)) });
     }
 
@@ -230,8 +280,7 @@ impl Region {
             });
         }
         self.chunks.set(chunk.as_ptr());
-        self.cursor.set(bytes_of(chunk.as_ptr()));
-        self.draw_end();
+        self.begin();
         Some(())
     }
 
@@ -288,7 +337,7 @@ impl Region {
         Err(Error::Invalid)
     }
 
-    /// Ends all blocks: runs the cleanups, the latest first, and gives all but one chunk back.
+    /// Ends all blocks: runs the cleanups, the latest first, and gives all chunks but the first back.
     ///
     /// # Safety
     /// No block of the region is used afterwards.
@@ -302,17 +351,19 @@ impl Region {
         if !singles.is_null() {
             free_list(singles);
         }
-        let chunk = self.chunks.get();
-        if !chunk.is_null() {
-            // SAFETY: the region's chunks are live, and nobody else touches their heads.
-            let full = unsafe { core::mem::replace(&mut (*chunk).next, null_mut()) };
-            if !full.is_null() {
-                free_list(full);
+        // SAFETY: the region's chunks are live, and nobody else touches their heads.
+        while let Some(chunk) = unsafe { self.chunks.get().as_ref() } {
+            if chunk.next.is_null() {
+                break;
             }
-            self.cursor.set(bytes_of(chunk));
+            let last = self.chunks.replace(chunk.next);
+            if let Some(last) = NonNull::new(last) {
+                // SAFETY: live, not the region's own, and out of the list.
+                unsafe { block::free(last.cast()) };
+            }
         }
         self.used_elsewhere.set(0);
-        self.draw_end();
+        self.begin();
     }
 
     fn run_cleanups(&self) {
@@ -335,24 +386,22 @@ impl Region {
         // SAFETY: the region is live, and the rest is the caller's promise.
         unsafe {
             region.as_ref().reset();
-            let chunk = region.as_ref().chunks.get();
-            if !chunk.is_null() {
-                free_list(chunk);
-            }
-            block::free(region.cast());
+            // The one that is left has the region in it.
+            let chunk = NonNull::new(region.as_ref().chunks.get());
+            block::free(chunk.map_or(region.cast(), NonNull::cast));
         }
     }
 }
 
 /// The first byte behind a head.
-fn bytes_of(head: *mut Head) -> *mut u8 {
+fn behind(head: *mut Head) -> *mut u8 {
     head.wrapping_add(1).cast()
 }
 
 /// Where the blocks of a list are.
 fn ranges(mut head: *mut Head) -> impl Iterator<Item = Range<usize>> {
     core::iter::from_fn(move || {
-        let start = bytes_of(head) as usize;
+        let start = behind(head) as usize;
         // SAFETY: the list's blocks are live.
         let block = unsafe { head.as_ref()? };
         head = block.next;
@@ -360,7 +409,7 @@ fn ranges(mut head: *mut Head) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Gives a list of chunks or of single blocks back.
+/// Gives a list of single blocks back.
 fn free_list(mut head: *mut Head) {
     while let Some(block) = NonNull::new(head) {
         // SAFETY: the list's blocks are live, its own, and not used after the reset that called this.
