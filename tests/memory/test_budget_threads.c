@@ -292,7 +292,7 @@ static void check_overrun(size_t of, size_t budget, size_t classes)
     overrun_t overrun = {.of = of, .budget = budget};
     size_t most = 0;
     assert_int_equal(pthread_barrier_init(&overrun.step, NULL, THREADS + 1), 0);
-    /* A thread gathers its blocks once a second, and then has fewer. */
+    /* A thread gathers its blocks twice a second, and then has fewer. */
     for (int attempt = 0; attempt == 0 || (attempt < 20 && most < allowance(classes) / 10 * 8);
          attempt++) {
         assert_int_equal(run_threads(THREADS + 1, overrun_on_a_thread, &overrun), 0);

@@ -25,15 +25,14 @@ const STACK_BYTES: usize = 64 << 10;
 /// Odd while magazines are on; one more at each change.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// When the depot was last looked through, in milliseconds.
-static DEPOT_LOOKED: AtomicU64 = AtomicU64::new(0);
+/// When the depot was last emptied, in milliseconds.
+static DEPOT_EMPTIED: AtomicU64 = AtomicU64::new(0);
 /// When the arenas were last asked to give back what has aged, in milliseconds.
 static DECAYED: AtomicU64 = AtomicU64::new(0);
-/// How often a thread looks for what it has not used meanwhile.
-const LOOK_EVERY_MS: u64 = 250;
 const DECAY_EVERY_MS: u64 = 1000;
-/// How often a thread that never says that it is idle empties its magazines, used or not.
-const GATHER_EVERY_MS: u64 = 1000;
+/// How often a thread that never says that it is idle empties its magazines, used or not. Each time those
+/// blocks alone move to fuller slabs that lie in them just then, about a tenth of what a busy thread has.
+pub(crate) const GATHER_EVERY_MS: u64 = 500;
 /// Slow paths between two glances at the clock.
 const TICKS: u32 = 16;
 
@@ -256,15 +255,12 @@ pub fn tick(record: &Record) {
     record.ticks.set(ticks);
     if ticks % TICKS == 0 {
         let now = milliseconds();
-        if now.saturating_sub(record.looked.get()) >= LOOK_EVERY_MS {
-            let before = record.looked.replace(now);
-            // Each thread has a moment of its own, so that not all of them come to jemalloc at once.
-            let beat = |time: u64| time.saturating_add(record.phase.get()) / GATHER_EVERY_MS;
-            if beat(now) == beat(before) {
-                look_for_unused(record, now);
-            } else {
-                empty_all(record);
-            }
+        let before = record.looked.replace(now);
+        // Each thread has a moment of its own, so that not all of them come to jemalloc at once.
+        let beat = |time: u64| time.saturating_add(record.phase.get()) / GATHER_EVERY_MS;
+        if beat(now) != beat(before) {
+            empty_all(record);
+            empty_depot(now);
         }
     }
 }
@@ -278,29 +274,9 @@ fn empty_all(record: &Record) {
     });
 }
 
-/// Gives jemalloc the blocks of every magazine that was not used since the last look. Without this a
-/// thread that never says that it is idle would keep what a burst left behind.
-fn look_for_unused(record: &Record, now: u64) {
-    for_each_magazine(record, |class, bin, magazine| {
-        let seen = record
-            .seen
-            .get(class.index())
-            .and_then(|bins| bins.get(usize::from(bin)));
-        let Some(seen) = seen else { return };
-        let state = |magazine: Magazine<'_>| {
-            // The low half is enough to see a change.
-            let [low @ .., _, _, _, _] = magazine.frees().to_le_bytes();
-            (
-                u32::try_from(magazine.count()).unwrap_or(0),
-                u32::from_le_bytes(low),
-            )
-        };
-        if seen.get() == state(magazine) {
-            empty(class, bin, magazine, sizes::CAPACITY, false);
-        }
-        seen.set(state(magazine));
-    });
-    if is_time(&DEPOT_LOOKED, LOOK_EVERY_MS, now) {
+/// Gives jemalloc what threads left for each other, once for all threads.
+fn empty_depot(now: u64) {
+    if is_time(&DEPOT_EMPTIED, GATHER_EVERY_MS, now) {
         for class in Class::ALL {
             for bin in sizes::bins() {
                 if !stack(class, bin).was_used() {

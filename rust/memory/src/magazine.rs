@@ -175,11 +175,6 @@ impl<'a> Magazine<'a> {
     pub fn count(self) -> usize {
         self.head.count()
     }
-
-    /// How many blocks were pushed since the process started.
-    pub fn frees(self) -> u64 {
-        self.head.frees()
-    }
 }
 
 /// Blocks on their way out of a magazine.
@@ -237,7 +232,7 @@ mod tests {
             assert_eq!(magazine.pop(), Some(block(number)));
         }
         assert_eq!(magazine.pop(), None);
-        assert_eq!(magazine.frees(), sizes::CAPACITY as u64);
+        assert_eq!(magazine.head.frees(), sizes::CAPACITY as u64);
     }
 
     #[test]

@@ -27,15 +27,13 @@ pub struct Record {
     slots: [[Slots; sizes::BINS]; Class::COUNT],
     /// Of the magazines' capacities; see [`crate::cache`].
     pub(crate) generation: Cell<u32>,
-    /// Slow paths taken, by which the thread remembers to look for what is unused.
+    /// Slow paths taken, by which the thread remembers to look at the clock.
     pub(crate) ticks: Cell<u32>,
-    /// When it last looked, in milliseconds.
+    /// When it last did, in milliseconds.
     pub(crate) looked: Cell<u64>,
     /// By how much its clock is ahead of others' where threads should not all do the same at once, in
     /// milliseconds.
     pub(crate) phase: Cell<u64>,
-    /// How many blocks each magazine held then, and how many had come back.
-    pub(crate) seen: [[Cell<(u32, u32)>; sizes::BINS]; Class::COUNT],
     /// The next in the list of all records.
     next: AtomicPtr<Record>,
     /// The next in the list of free ones.
@@ -55,10 +53,10 @@ static ALL: AtomicPtr<Record> = AtomicPtr::new(null_mut());
 /// How many records were mapped.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// The phase of the record that is mapped as the `number`th: by the golden section of a second, however many
-/// there are, they lie apart.
+/// The phase of the record that is mapped as the `number`th: by the golden section of the time between
+/// two gatherings, however many there are, they lie apart.
 fn phase_of(number: u32) -> u64 {
-    u64::from(number).saturating_mul(618) % 1000
+    u64::from(number).saturating_mul(309) % crate::cache::GATHER_EVERY_MS
 }
 
 struct FreeList {
@@ -83,7 +81,6 @@ impl Record {
             ticks: Cell::new(0),
             looked: Cell::new(0),
             phase: Cell::new(0),
-            seen: [const { [const { Cell::new((0, 0)) }; sizes::BINS] }; Class::COUNT],
             next: AtomicPtr::new(null_mut()),
             next_free: Cell::new(null_mut()),
         }
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn phases_lie_apart_however_many_there_are() {
-        for (threads, least) in [(2, 300), (4, 140), (8, 80), (16, 30)] {
+        for (threads, least) in [(2, 150), (4, 70), (8, 40), (16, 15)] {
             let mut phases: Vec<_> = (0..threads).map(phase_of).collect();
             phases.sort_unstable();
             let gaps = phases.windows(2).map(|pair| pair[1] - pair[0]);
