@@ -45,6 +45,12 @@ function(catzilla_busy_tests)
   set_tests_properties(${ARGV} PROPERTIES PROCESSORS 2)
 endfunction()
 
+# Starts these before others, so that none is left to run alone at the end. ctest does so by itself once
+# it has seen how long each takes.
+function(catzilla_long_tests)
+  set_tests_properties(${ARGV} PROPERTIES COST 10)
+endfunction()
+
 # Builds a cmocka program of SOURCES and registers it. LIBRARIES replaces Catzilla::catzilla; THREADED
 # marks the tests whose point is what threads do to one another.
 function(catzilla_add_test name)
