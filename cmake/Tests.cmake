@@ -39,6 +39,18 @@ if(BUILD_SHARED_LIBS)
        "CATZILLA_MEMORY_LIBRARY=$<TARGET_FILE:catzilla_memory>")
 endif()
 
+# Most tests wait most of their time, so the presets run four at once, on two processors too. Those
+# named here compute all the while and count twice, lest they be late that others wait for.
+function(catzilla_busy_tests)
+  set_tests_properties(${ARGV} PROPERTIES PROCESSORS 2)
+endfunction()
+
+# Starts these before others, so that none is left to run alone at the end. ctest does so by itself once
+# it has seen how long each takes.
+function(catzilla_long_tests)
+  set_tests_properties(${ARGV} PROPERTIES COST 10)
+endfunction()
+
 # Builds a cmocka program of SOURCES and registers it. LIBRARIES replaces Catzilla::catzilla; THREADED
 # marks the tests whose point is what threads do to one another.
 function(catzilla_add_test name)

@@ -85,8 +85,7 @@ static void play(uint16_t port, void *data)
     tape->whole_size = send_whole(port, tape, tape->whole);
     tape->split_size = send_split(port, tape, tape->split);
     /* A reply put off outlives its connection. */
-    for (int i = 0; i < 3; i++)
-        stepped_turn();
+    stepped_turns(3);
     while (routes_go_on())
         stepped_turn();
     stepped_turn();

@@ -152,6 +152,17 @@ void host_join(host_t *host)
     host->server = NULL;
 }
 
+int host_end(host_t *host)
+{
+    catzilla_memory_stats_t stats;
+    host_stop(host);
+    catzilla_memory_get_stats(&stats);
+    return stats.static_arena_usage == 0 && stats.request_arena_usage == 0 &&
+                   stats.response_arena_usage == 0
+               ? 0
+               : -1;
+}
+
 int client_connect(uint16_t port)
 {
     struct sockaddr_in address;

@@ -27,6 +27,12 @@ void host_stop(host_t *host);
 /* Joins a server that something else stops, and destroys it. */
 void host_join(host_t *host);
 
+/*
+ * host_stop(), as a group's teardown: 0 when nothing of the server, its requests and its replies is
+ * live any more, else -1.
+ */
+int host_end(host_t *host);
+
 /* host_create() and host_start(). */
 void host_run(host_t *host, const catzilla_server_options_t *options);
 

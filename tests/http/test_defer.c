@@ -143,11 +143,8 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    catzilla_memory_stats_t stats;
     (void)state;
-    host_stop(&host);
-    catzilla_memory_get_stats(&stats);
-    return stats.request_arena_usage == 0 && stats.response_arena_usage == 0 ? 0 : -1;
+    return host_end(&host);
 }
 
 static void another_thread_completes_in_order(void **state)

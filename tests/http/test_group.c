@@ -182,11 +182,8 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    catzilla_memory_stats_t stats;
     (void)state;
-    host_stop(&host);
-    catzilla_memory_get_stats(&stats);
-    return stats.static_arena_usage == 0 ? 0 : -1;
+    return host_end(&host);
 }
 
 static void expect_reply(const char *request, const char *status, const char *wanted)

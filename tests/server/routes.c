@@ -1,9 +1,12 @@
 #include "routes.h"
 
+#include "stepped.h"
+
 #include <catzilla/group.h>
 #include <catzilla/static.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MOST_WAITING 64
@@ -313,4 +316,31 @@ int routes_add(catzilla_server_t *server, void *files)
     if (rc == 0 && files != NULL)
         rc = catzilla_server_route(server, "GET", "/files/{path*}", catzilla_static_serve, files);
     return rc;
+}
+
+_Noreturn static void give_up(const char *what, int code)
+{
+    fprintf(stderr, "server with routes: %s: %d\n", what, code);
+    abort();
+}
+
+catzilla_server_t *routes_server(const catzilla_server_options_t *options)
+{
+    catzilla_server_t *server;
+    int rc = catzilla_server_create(options, &server);
+    if (rc == 0)
+        rc = routes_add(server, NULL);
+    if (rc != 0)
+        give_up("not made", rc);
+    return server;
+}
+
+void routes_run(catzilla_server_t *server, void (*script)(uint16_t port, void *data), void *data)
+{
+    int rc = stepped_run(server, script, data);
+    if (rc != 0)
+        give_up("did not run", rc);
+    catzilla_server_destroy(server);
+    if (routes_held != 0)
+        give_up("is gone, and what it held is not", routes_held);
 }

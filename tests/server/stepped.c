@@ -82,6 +82,12 @@ void stepped_turn(void)
     __real_uv_run(stepped.loop, UV_RUN_NOWAIT);
 }
 
+void stepped_turns(int times)
+{
+    while (times-- > 0)
+        stepped_turn();
+}
+
 /* Whether a connection whose making a signal has interrupted is made after all. */
 static bool is_connected(int fd)
 {

@@ -19,8 +19,9 @@ int stepped_run(catzilla_server_t *server, void (*script)(uint16_t port, void *d
 int stepped_run_in_loop(catzilla_server_t *server, struct uv_loop_s *loop,
                         void (*script)(uint16_t port, void *data), void *data);
 
-/* One turn of the loop, without waiting. */
+/* One turn of the loop, without waiting; and several. */
 void stepped_turn(void);
+void stepped_turns(int times);
 
 /* What is called whenever the client waits and nothing comes; whether that has changed anything. */
 extern bool (*stepped_when_idle)(void);

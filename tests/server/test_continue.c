@@ -20,12 +20,7 @@
 
 static void serve(void (*script)(uint16_t port, void *data))
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(NULL, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
-    assert_int_equal(stepped_run(server, script, NULL), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
+    routes_run(routes_server(NULL), script, NULL);
 }
 
 /* Sends both parts, the second when the first has been answered by `wanted`, and drains. */
@@ -36,8 +31,7 @@ static void expect(uint16_t port, const char *first, const char *wanted, const c
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, first, strlen(first)));
     size_t got = stepped_receive(fd, reply, sizeof reply - 1, strlen(wanted));
-    for (int i = 0; i < 8; i++)
-        stepped_turn();
+    stepped_turns(8);
     assert_int_equal(got, strlen(wanted));
     assert_memory_equal(reply, wanted, got);
     assert_true(stepped_send(fd, second, strlen(second)));
@@ -88,8 +82,7 @@ static void in_order(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, first, sizeof first - 1));
-    for (int i = 0; i < 4; i++)
-        stepped_turn();
+    stepped_turns(4);
     size_t got = stepped_receive(fd, reply, sizeof reply - 1, 1);
     reply[got] = '\0';
     const char *hello = strstr(reply, "Hello, World!");

@@ -114,8 +114,7 @@ static void fill(uint16_t port, void *data)
         if (i < admitted)
             assert_true(stepped_receive(fds[i], reply, sizeof reply, 12) >= 12);
     }
-    for (int i = 0; i < 10; i++)
-        stepped_turn();
+    stepped_turns(10);
     assert_int_equal(recv(fds[admitted], reply, 1, MSG_DONTWAIT), -1);
     close(fds[0]);
     assert_true(stepped_receive(fds[admitted], reply, sizeof reply, 12) >= 12);

@@ -32,8 +32,7 @@ static int begin(uint16_t port, const stage_t *stage, size_t *sent)
     int fd = stepped_connect(port);
     *sent = strlen(stage->kind->text) * stage->place / PLACES;
     assert_true(stepped_send(fd, stage->kind->text, *sent));
-    for (int i = 0; i < stage->turns; i++)
-        stepped_turn();
+    stepped_turns(stage->turns);
     return fd;
 }
 

@@ -27,8 +27,7 @@ static void end_a_head(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, HEAD, sizeof HEAD - 1));
-    for (int i = 0; i < 8; i++)
-        stepped_turn();
+    stepped_turns(8);
     assert_int_equal(send(fd, "\r\n", 2, 0), 2);
     hold_up();
     size_t got = stepped_receive(fd, reply, sizeof reply - 1, 17);
@@ -43,8 +42,7 @@ static void end_no_head(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, HEAD, sizeof HEAD - 1));
-    for (int i = 0; i < 8; i++)
-        stepped_turn();
+    stepped_turns(8);
     hold_up();
     size_t got = stepped_drain(fd, reply, sizeof reply - 1);
     close(fd);
@@ -84,15 +82,11 @@ static void end_no_head_beside_slow_ones(uint16_t port, void *data)
 static void serve(uint32_t header_ms, uint32_t total_ms, void (*script)(uint16_t port, void *data))
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
-    catzilla_server_t *server;
     options.header_timeout_ms = header_ms;
     options.total_timeout_ms = total_ms;
-    assert_int_equal(catzilla_server_create(&options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(&options);
     assert_int_equal(catzilla_server_route(server, "GET", "/slow", dawdle, NULL), 0);
-    assert_int_equal(stepped_run(server, script, NULL), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
+    routes_run(server, script, NULL);
 }
 
 static void a_head_that_waits_in_the_socket_is_in_time(void **state)

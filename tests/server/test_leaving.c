@@ -44,21 +44,16 @@ static int tell_news(catzilla_request_t *request, catzilla_response_t *response,
 static void serve(const catzilla_server_options_t *options,
                   void (*script)(uint16_t port, void *data), void *data)
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(options);
     assert_int_equal(catzilla_server_route(server, "GET", "/news", tell_news, NULL), 0);
-    assert_int_equal(stepped_run(server, script, data), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
+    routes_run(server, script, data);
 }
 
 static int ask(uint16_t port, const char *text)
 {
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, text, strlen(text)));
-    for (int i = 0; i < 6; i++)
-        stepped_turn();
+    stepped_turns(6);
     return fd;
 }
 
@@ -125,8 +120,7 @@ static void come_late(uint16_t port, void *data)
     char reply[64];
     for (int i = 0; i < 2; i++)
         close(ask(port, "GET /deferred HTTP/1.1\r\nHost: a\r\n\r\n"));
-    for (int i = 0; i < 10; i++)
-        stepped_turn();
+    stepped_turns(10);
     int fd = ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     ssize_t got = recv(fd, reply, sizeof reply, MSG_DONTWAIT);
     /* It waits, or is turned away. */
@@ -135,8 +129,7 @@ static void come_late(uint16_t port, void *data)
     assert_true(routes_go_on());
     if (wanted == NULL) {
         close(fd);
-        for (int i = 0; i < 4; i++)
-            stepped_turn();
+        stepped_turns(4);
         fd = ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
     assert_true(stepped_receive(fd, reply, sizeof reply, 12) >= 12);
@@ -190,22 +183,18 @@ static void come_from_networks(uint16_t port, void *data)
         for (size_t i = 0; i < sizeof row / sizeof *row; i++)
             if (fds[i] >= 0)
                 close(fds[i]);
-        for (int i = 0; i < 10; i++)
-            stepped_turn();
+        stepped_turns(10);
     }
 }
 
 static void the_addresses_of_one_network_count_together(void **state)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
-    catzilla_server_t *server;
     (void)state;
     options.max_address_connections = 2;
-    assert_int_equal(catzilla_server_create(&options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(&options);
     assert_int_equal(catzilla_server_trust_proxy(server, STEPPED_CLIENT), 0);
-    assert_int_equal(stepped_run(server, come_from_networks, NULL), 0);
-    catzilla_server_destroy(server);
+    routes_run(server, come_from_networks, NULL);
 }
 
 /* A peer that has asked for all it wants, and takes it piece by piece. */

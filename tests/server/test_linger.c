@@ -61,21 +61,15 @@ static void serve(const catzilla_server_options_t *options,
     catzilla_server_destroy(server);
 }
 
-static void turn(int times)
-{
-    while (times-- > 0)
-        stepped_turn();
-}
-
 /* Says something again once the last reply has gone as far as the system takes it. */
 static void speak_on(uint16_t port, void *data)
 {
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, get, sizeof get - 1));
-    turn(8);
+    stepped_turns(8);
     assert_int_equal(send(fd, get, sizeof get - 1, MSG_NOSIGNAL), sizeof get - 1);
-    turn(8);
+    stepped_turns(8);
     size_t size = stepped_drain(fd, reply, sizeof reply);
     close(fd);
     assert_memory_equal(reply, "HTTP/1.1 200", 12);
@@ -100,7 +94,7 @@ static void upload_on(uint16_t port, void *data)
     assert_true(stepped_send(fd, post, sizeof post - 1));
     while (stepped_now_ms() - since < 4 * WINDOW_MS) {
         assert_int_equal(send(fd, piece, sizeof piece, MSG_NOSIGNAL), sizeof piece);
-        turn(1);
+        stepped_turns(1);
         usleep(5000);
     }
     size_t size = stepped_receive(fd, reply, sizeof reply, 20);
@@ -128,7 +122,7 @@ static void fall_silent(uint16_t port, void *data)
     size_t open = stepped_descriptors();
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, get, sizeof get - 1));
-    turn(8);
+    stepped_turns(8);
     assert_true(stepped_drain(fd, reply, sizeof reply) > LARGE);
     stepped_until_open(open + 1); /* the client's */
     close(fd);

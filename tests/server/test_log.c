@@ -66,20 +66,17 @@ static int never(catzilla_request_t *request, catzilla_response_t *response, voi
 static void serve(catzilla_server_log_fn log, uint32_t level, const char *proxy)
 {
     catzilla_server_options_t options = CATZILLA_SERVER_OPTIONS_INIT;
-    catzilla_server_t *server;
     lines[0] = '\0';
     options.log = log;
     options.log_data = lines;
     options.log_level = level;
     options.max_connections = 10; /* whatever the limit of descriptors is here */
-    assert_int_equal(catzilla_server_create(&options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(&options);
     assert_int_equal(catzilla_server_route(server, "GET", "/users/{name}", never, NULL),
                      CATZILLA_ERR_CONFLICT);
     if (proxy != NULL)
         assert_int_equal(catzilla_server_trust_proxy(server, proxy), 0);
-    assert_int_equal(stepped_run(server, trouble, (void *)proxy), 0);
-    catzilla_server_destroy(server);
+    routes_run(server, trouble, (void *)proxy);
 }
 
 #define CONFLICT "0 route refused: GET /users/{name} conflicts with /users/{id}\n"

@@ -68,12 +68,9 @@ static int greedy(catzilla_request_t *request, catzilla_response_t *response, vo
 static void serve(const catzilla_server_options_t *options,
                   void (*script)(uint16_t port, void *data))
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(options);
     assert_int_equal(catzilla_server_route(server, "POST", "/greedy", greedy, NULL), 0);
-    assert_int_equal(stepped_run(server, script, NULL), 0);
-    catzilla_server_destroy(server);
+    routes_run(server, script, NULL);
 }
 
 static void in_each_phase(uint16_t port, void *data)

@@ -19,18 +19,7 @@ static const char late[] = "GET /late HTTP/1.1\r\nHost: a\r\n\r\n";
 
 static void serve(void (*script)(uint16_t port, void *data), void *data)
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(NULL, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
-    assert_int_equal(stepped_run(server, script, data), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
-}
-
-static void turn(int times)
-{
-    while (times-- > 0)
-        stepped_turn();
+    routes_run(routes_server(NULL), script, data);
 }
 
 /* Sends in pieces that each are read by themselves, completes, and counts the replies. */
@@ -46,7 +35,7 @@ static void send_in_pieces(uint16_t port, void *data)
     int fd = stepped_connect(port);
     for (size_t at = 0; at < size; at += piece) {
         assert_true(stepped_send(fd, text + at, size - at < piece ? size - at : piece));
-        turn(2);
+        stepped_turns(2);
     }
     shutdown(fd, SHUT_WR);
     stepped_when_idle = routes_go_on;
@@ -107,11 +96,11 @@ static void reset_early(uint16_t port, void *data)
     const char *request = data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, request, strlen(request)));
-    turn(3);
+    stepped_turns(3);
     close(fd);
-    turn(3);
+    stepped_turns(3);
     assert_true(routes_go_on());
-    turn(3);
+    stepped_turns(3);
 }
 
 static void a_connection_lost_before_its_reply_leaves_nothing(void **state)
@@ -129,7 +118,7 @@ static void end_at_once(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, both, sizeof both - 1));
-    turn(3);
+    stepped_turns(3);
     assert_true(routes_go_on());
     shutdown(fd, SHUT_WR);
     size_t size = stepped_drain(fd, reply, sizeof reply - 1);

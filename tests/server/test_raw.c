@@ -21,18 +21,7 @@ static char reply[1 << 18];
 static void serve(const catzilla_server_options_t *options,
                   void (*script)(uint16_t port, void *data), void *data)
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
-    assert_int_equal(stepped_run(server, script, data), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
-}
-
-static void turn(int times)
-{
-    while (times-- > 0)
-        stepped_turn();
+    routes_run(routes_server(options), script, data);
 }
 
 /* Asks, and receives until the connection has been handed over. */
@@ -41,7 +30,7 @@ static int upgrade(uint16_t port, const char *text)
     size_t size = 0;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, text, strlen(text)));
-    turn(4);
+    stepped_turns(4);
     stepped_when_idle = routes_go_on;
     do {
         size_t got = stepped_receive(fd, reply + size, sizeof reply - 1 - size, 1);
@@ -56,7 +45,7 @@ static int upgrade(uint16_t port, const char *text)
 static void speak_after(uint16_t port, void *data)
 {
     int fd = upgrade(port, data);
-    turn(4);
+    stepped_turns(4);
     assert_true(stepped_send(fd, "so it goes.", 11));
     assert_int_equal(stepped_drain(fd, reply, sizeof reply), 11);
     assert_memory_equal(reply, "so it goes.", 11);
@@ -135,12 +124,12 @@ static void hold_back(uint16_t port, void *data)
         ssize_t size = send(fd, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
         sent += size > 0 ? (size_t)size : 0;
         quiet = size > 0 ? 0 : quiet;
-        turn(2);
+        stepped_turns(2);
     }
     assert_true(sent > 4 * sizeof piece);
     assert_true(heard > 0 && heard <= sizeof piece);
     shutdown(fd, SHUT_WR);
-    turn(4);
+    stepped_turns(4);
     assert_false(end_heard);
     catzilla_request_resume(asked);
     assert_int_equal(stepped_drain(fd, reply, sizeof reply), 3);
@@ -153,13 +142,9 @@ static void hold_back(uint16_t port, void *data)
 static void serve_listener(const catzilla_server_options_t *options,
                            void (*script)(uint16_t port, void *data), void *data)
 {
-    catzilla_server_t *server;
-    assert_int_equal(catzilla_server_create(options, &server), 0);
-    assert_int_equal(routes_add(server, NULL), 0);
+    catzilla_server_t *server = routes_server(options);
     assert_int_equal(catzilla_server_route(server, "GET", "/listen", listen_to, NULL), 0);
-    assert_int_equal(stepped_run(server, script, data), 0);
-    catzilla_server_destroy(server);
-    assert_int_equal(routes_held, 0);
+    routes_run(server, script, data);
 }
 
 static void an_owner_that_pauses_holds_its_peer_back(void **state)
@@ -215,7 +200,7 @@ static void end_early(uint16_t port, void *data)
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, text, sizeof text - 1));
     shutdown(fd, SHUT_WR);
-    turn(6);
+    stepped_turns(6);
     stepped_when_idle = routes_go_on;
     size_t size = stepped_drain(fd, reply, sizeof reply);
     stepped_when_idle = NULL;

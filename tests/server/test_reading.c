@@ -138,12 +138,6 @@ static void serve(void (*script)(uint16_t port, void *data), void *data)
     catzilla_server_destroy(server);
 }
 
-static void turn(int times)
-{
-    while (times-- > 0)
-        stepped_turn();
-}
-
 /* Another client's bytes go wherever bytes are read to. */
 static void say_something_else(int fd)
 {
@@ -171,10 +165,10 @@ static void split_everywhere(uint16_t port, void *data)
         for (size_t second = first; second < size; second += 1 + (size - first) / 7) {
             int fd = stepped_connect(port);
             assert_true(stepped_send(fd, tape->text, first));
-            turn(2);
+            stepped_turns(2);
             say_something_else(other);
             assert_true(stepped_send(fd, tape->text + first, second - first));
-            turn(2);
+            stepped_turns(2);
             if (second > body)
                 say_something_else(other);
             assert_true(stepped_send(fd, tape->text + second, size - second));
@@ -228,7 +222,7 @@ static void pause_at_the_end(uint16_t port, void *data)
         snprintf(text, sizeof text, "%s%s%s", get, row[i / 2].text, behind ? get : "");
         int fd = stepped_connect(port);
         assert_true(stepped_send(fd, text, strlen(text)));
-        turn(4);
+        stepped_turns(4);
         assert_non_null(paused);
         assert_int_equal(told[CATZILLA_BODY_END], 0);
         size_t got = stepped_receive(fd, reply, sizeof reply - 1, 1);
@@ -239,7 +233,7 @@ static void pause_at_the_end(uint16_t port, void *data)
         /* Of a request that pauses before its body the first piece is the one that pauses. */
         if (paused != NULL)
             go_on();
-        turn(2);
+        stepped_turns(2);
         assert_int_equal(told[CATZILLA_BODY_END], 1);
         shutdown(fd, SHUT_WR);
         got = stepped_drain(fd, reply, sizeof reply - 1);
@@ -268,14 +262,14 @@ static void leave_paused(uint16_t port, void *data)
     const int *stays = data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, post, sizeof post - 1));
-    turn(4);
+    stepped_turns(4);
     assert_non_null(paused);
     close(fd);
-    turn(2);
+    stepped_turns(2);
     if (*stays != 0)
         return;
     go_on();
-    turn(4);
+    stepped_turns(4);
     assert_int_equal(told[CATZILLA_BODY_END], 1);
 }
 
