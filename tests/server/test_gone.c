@@ -98,24 +98,18 @@ static void complete(void)
     held = NULL;
 }
 
-static void turn(int times)
-{
-    while (times-- > 0)
-        stepped_turn();
-}
-
 /* A reset, see stepped_connect(). */
 static void reset(uint16_t port, void *data)
 {
     size_t open = stepped_descriptors();
     close(ask(port, data));
     stepped_until_open(open);
-    turn(1);
+    stepped_turns(1);
     assert_int_equal(gone, 1);
     assert_non_null(held);
     assert_int_equal(catzilla_response_on_gone(held, note_gone, &gone), CATZILLA_ERR_CLOSED);
     complete();
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 1);
 }
 
@@ -132,7 +126,7 @@ static void say_much(int fd)
     static char much[65536];
     memset(much, 'x', sizeof much);
     assert_true(stepped_send(fd, much, sizeof much));
-    turn(10);
+    stepped_turns(10);
 }
 
 static void reset_unread(uint16_t port, void *data)
@@ -143,10 +137,10 @@ static void reset_unread(uint16_t port, void *data)
     say_much(fd);
     close(fd);
     stepped_until_open(open);
-    turn(1);
+    stepped_turns(1);
     assert_int_equal(gone, 1);
     complete();
-    turn(3);
+    stepped_turns(3);
 }
 
 static void wait_unread(uint16_t port, void *data)
@@ -182,7 +176,7 @@ static void reset_and_complete(uint16_t port, void *data)
     completes = true;
     close(ask(port, GET));
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 1);
 }
 
@@ -198,7 +192,7 @@ static void close_half(uint16_t port, void *data)
     (void)data;
     int fd = ask(port, GET);
     shutdown(fd, SHUT_WR);
-    turn(10);
+    stepped_turns(10);
     assert_int_equal(gone, 0);
     complete();
     reply[stepped_drain(fd, reply, sizeof reply - 1)] = '\0';
@@ -223,14 +217,14 @@ static void leave(uint16_t port, void *data)
     int fd = ask(port, GET);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &orderly, sizeof orderly), 0);
     close(fd);
-    turn(10);
+    stepped_turns(10);
     assert_int_equal(gone, 0);
     stepped_until_open(open);
-    turn(1);
+    stepped_turns(1);
     assert_int_equal(gone, 1);
     assert_true(stepped_now_ms() - since >= WINDOW_MS / 2);
     complete();
-    turn(3);
+    stepped_turns(3);
 }
 
 static void one_that_has_closed_altogether_is_after_a_while(void **state)
@@ -247,7 +241,7 @@ static void complete_first(uint16_t port, void *data)
     complete();
     close(fd);
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 0);
 }
 
@@ -258,7 +252,7 @@ static void complete_between(uint16_t port, void *data)
     size_t open = stepped_descriptors();
     (void)data;
     int other = stepped_connect(port);
-    turn(4);
+    stepped_turns(4);
     int fd = ask(port, GET);
     close(fd);
     assert_int_equal(send(other, get, sizeof get - 1, 0), (ssize_t)sizeof get - 1);
@@ -266,7 +260,7 @@ static void complete_between(uint16_t port, void *data)
         stepped_turn();
     close(other);
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 0);
 }
 
@@ -283,10 +277,10 @@ static void leave_in_peace(uint16_t port, void *data)
     fd = ask(port, "GET /peace HTTP/1.1\r\nHost: a\r\n\r\n");
     close(fd);
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 0);
     complete();
-    turn(3);
+    stepped_turns(3);
 }
 
 static void take_back(uint16_t port, void *data)
@@ -297,9 +291,9 @@ static void take_back(uint16_t port, void *data)
     assert_int_equal(catzilla_response_on_gone(held, NULL, NULL), 0);
     close(fd);
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     complete();
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 0);
 }
 
@@ -332,7 +326,7 @@ static void stream(uint16_t port, void *data)
     held = NULL;
     close(fd);
     stepped_until_open(open);
-    turn(3);
+    stepped_turns(3);
     assert_int_equal(gone, 0);
     assert_int_equal(streams_closed, 1);
 }

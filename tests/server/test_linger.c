@@ -145,10 +145,10 @@ static void ask_on(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, ask, sizeof ask - 1));
-    turn(8);
+    stepped_turns(8);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL), sizeof ask - 1);
-        turn(2);
+        stepped_turns(2);
     }
     size_t size = stepped_drain(fd, reply, sizeof reply - 1);
     reply[size] = '\0';
@@ -174,13 +174,13 @@ static void speak_a_word(uint16_t port, void *server)
     assert_true(size >= 30);
     assert_memory_equal(reply, "HTTP/1.1 101", 12);
     catzilla_server_drain(server, 0);
-    turn(8);
+    stepped_turns(8);
     assert_true(stepped_send(fd, "word", 4));
     size = stepped_drain(fd, reply, sizeof reply);
     assert_true(size >= 4);
     assert_memory_equal(reply + size - 4, "word", 4);
     close(fd);
-    turn(8);
+    stepped_turns(8);
 }
 
 static void an_upgraded_connection_is_its_owners_to_end(void **state)

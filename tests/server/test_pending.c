@@ -70,19 +70,19 @@ static void send_much(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, deferred, sizeof deferred - 1));
-    turn(3);
+    stepped_turns(3);
     for (int quiet = 0; quiet < 20; quiet++) {
         ssize_t size = send(fd, piece, sizeof piece, MSG_DONTWAIT | MSG_NOSIGNAL);
         sent += size > 0 ? (size_t)size : 0;
         quiet = size > 0 ? 0 : quiet;
-        turn(2);
+        stepped_turns(2);
     }
     assert_true(sent > 4 * sizeof piece);
     assert_int_equal(catzilla_memory_get_arena_stats(CATZILLA_MEMORY_REQUEST, &live, NULL), 0);
     assert_in_range(live, 1, 4 * sizeof piece);
     close(fd);
     assert_true(routes_go_on());
-    turn(3);
+    stepped_turns(3);
 }
 
 static void no_more_than_a_little_is_read_ahead(void **state)

@@ -159,7 +159,7 @@ static void leave_unread(uint16_t port, void *data)
     (void)data;
     int fd = upgrade(port, UPGRADE("/listen"));
     assert_true(stepped_send(fd, "a", 1));
-    turn(4);
+    stepped_turns(4);
     assert_int_equal(heard, 1); /* and has paused */
     close(fd);
     stepped_until_open(open);

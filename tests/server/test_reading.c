@@ -293,7 +293,7 @@ static void reset_paused(uint16_t port, void *data)
     (void)data;
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, post_one, sizeof post_one - 1));
-    turn(4);
+    stepped_turns(4);
     assert_non_null(paused);
     close(fd);
     stepped_until_open(open);
@@ -309,7 +309,7 @@ static void close_half_paused(uint16_t port, void *data)
     int fd = stepped_connect(port);
     assert_true(stepped_send(fd, post_one, sizeof post_one - 1));
     shutdown(fd, SHUT_WR);
-    turn(4);
+    stepped_turns(4);
     assert_non_null(paused);
     while (stepped_now_ms() - since < 4 * WINDOW_MS) {
         stepped_turn();
